@@ -1,0 +1,13 @@
+//! EKS's `kube-system/aws-auth`: read exactly as aws-iam-authenticator reads it, planned, edited losslessly, verified.
+//!
+//! Everything here is a pure function over plain data: no Kubernetes client, no clock, no I/O. Time comes in as an
+//! argument ([`Timestamp`]), the ConfigMap as a map of strings.
+
+pub mod arn;
+pub mod entry;
+pub mod reader;
+pub mod time;
+pub mod yaml;
+
+pub use entry::{Entry, Key};
+pub use time::Timestamp;
