@@ -4,8 +4,14 @@
 //! argument ([`Timestamp`]), the ConfigMap as a map of strings.
 
 pub mod arn;
+pub mod aws_auth;
 pub mod entry;
+pub mod fold;
+pub mod mapping;
+pub mod ownership;
+pub mod plan;
 pub mod reader;
+pub mod settings;
 pub mod time;
 pub mod yaml;
 

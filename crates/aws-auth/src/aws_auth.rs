@@ -1,0 +1,168 @@
+//! aws-auth as it stands: the `ConfigMap`'s plain data and what the reader makes of it, read once.
+//!
+//! Not here: changing it (`document`), deciding what to change (`plan`).
+
+use std::collections::BTreeMap;
+
+use crate::arn::PrincipalKey;
+use crate::entry::Key;
+use crate::mapping::Uid;
+use crate::ownership::{self, EntryHash, Lost, PrincipalHash, Record};
+use crate::reader::{self, Element, Item, Reading};
+
+/// The parts of the live `ConfigMap` that anything here depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Source {
+    /// `data`, unknown keys included.
+    pub data: BTreeMap<String, String>,
+    /// `metadata.annotations`, everybody's.
+    pub annotations: BTreeMap<String, String>,
+    /// Why the object cannot be written at all, when it cannot.
+    pub unwritable: Option<Unwritable>,
+}
+
+/// A `ConfigMap` that no write can or should touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// `immutable: true`.
+    Immutable,
+    /// One of the three keys stands in `binaryData`, which the reader ignores and which excludes the same key in `data`.
+    BinaryData,
+}
+
+/// aws-auth, read.
+#[derive(Debug, Clone)]
+pub struct AwsAuth {
+    exists: bool,
+    source: Source,
+    roles: ReadKey,
+    users: ReadKey,
+    accounts: ReadKey,
+    record: Result<Record, Lost>,
+}
+
+/// One key: what the reader makes of it, and the served items' identities.
+#[derive(Debug, Clone)]
+pub struct ReadKey {
+    reading: Reading,
+    /// One for each item of the list, in order; `None` for what is dropped and for `sso` items, which name no ARN.
+    identities: Vec<Option<Identity>>,
+}
+
+/// What a served item is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its principal as the reader compares it.
+    pub principal: PrincipalKey,
+    /// Hash of that.
+    pub principal_hash: PrincipalHash,
+    /// Hash of everything in it that we would write; meaningless for items with further fields.
+    pub entry_hash: EntryHash,
+}
+
+impl AwsAuth {
+    /// There is no aws-auth.
+    #[must_use]
+    pub fn missing() -> Self {
+        Self { exists: false, ..Self::read(Source::default(), Uid::default()) }
+    }
+
+    /// Reads a live `ConfigMap`; `cluster` is the UID of namespace `kube-system`, to which the ownership record is bound.
+    #[must_use]
+    pub fn read(source: Source, cluster: Uid) -> Self {
+        let key = |key: Key| ReadKey::of(key, source.data.get(key.as_str()).map(String::as_str));
+        Self {
+            exists: true,
+            roles: key(Key::MapRoles),
+            users: key(Key::MapUsers),
+            accounts: key(Key::MapAccounts),
+            record: Record::decode(
+                source.annotations.get(ownership::ANNOTATION).map(String::as_str),
+                cluster,
+            ),
+            source,
+        }
+    }
+
+    /// Whether the `ConfigMap` exists.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.exists
+    }
+
+    /// The plain data.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// One key as the reader reads it.
+    #[must_use]
+    pub fn key(&self, key: Key) -> &ReadKey {
+        match key {
+            Key::MapRoles => &self.roles,
+            Key::MapUsers => &self.users,
+            Key::MapAccounts => &self.accounts,
+        }
+    }
+
+    /// The ownership record.
+    ///
+    /// # Errors
+    /// Why there is none to rely on.
+    pub fn record(&self) -> Result<&Record, &Lost> {
+        self.record.as_ref()
+    }
+
+    /// The text of one key, empty when absent.
+    #[must_use]
+    pub fn text(&self, key: Key) -> &str {
+        self.source.data.get(key.as_str()).map_or("", String::as_str)
+    }
+}
+
+impl ReadKey {
+    fn of(key: Key, value: Option<&str>) -> Self {
+        let reading = reader::read(key, value);
+        let identities = match &reading {
+            Reading::List(list) => list.items.iter().map(|item| Identity::of(key, item)).collect(),
+            _ => Vec::new(),
+        };
+        Self { reading, identities }
+    }
+
+    /// What the reader makes of the key.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// The list's items with their identities; empty when there is no list.
+    pub fn items(&self) -> impl Iterator<Item = (usize, &Item, Option<&Identity>)> {
+        let items = match &self.reading {
+            Reading::List(list) => list.items.as_slice(),
+            _ => &[],
+        };
+        items
+            .iter()
+            .zip(&self.identities)
+            .enumerate()
+            .map(|(n, (item, identity))| (n, item, identity.as_ref()))
+    }
+}
+
+impl Identity {
+    fn of(key: Key, item: &Item) -> Option<Self> {
+        match &item.element {
+            Element::Entry(read) if read.sso.is_none() => {
+                let principal = PrincipalKey::of(&read.entry.arn);
+                Some(Self {
+                    principal_hash: PrincipalHash::of(&principal),
+                    entry_hash: EntryHash::of(key, &read.entry),
+                    principal,
+                })
+            }
+            Element::Entry(_) | Element::Dropped => None,
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! What one `IamMapping` asks for, parsed once at the edge; the rest of the crate trusts it.
+//!
+//! These are the rules that need nothing but the object itself: the CRD's CEL rules say the same, so that they hold
+//! while no operator runs. What the *cluster* allows is `policy`.
+
+use std::fmt;
+
+use thiserror::Error;
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+use crate::arn::{AccountId, ArnError, Principal};
+use crate::entry::{Entry, Key};
+use crate::ownership::EntryHash;
+use crate::time::Timestamp;
+
+/// Longest username and ARN, in characters (also the CRD's limit).
+pub const MAX_TEXT: usize = 700;
+/// Longest group name, in characters (also the CRD's limit).
+pub const MAX_GROUP: usize = 253;
+/// Most groups in one mapping (also the CRD's limit).
+pub const MAX_GROUPS: usize = 64;
+
+/// A Kubernetes object's UID.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Uid(pub [u8; 16]);
+
+impl Uid {
+    /// Parses `01234567-89ab-cdef-0123-456789abcdef`; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex: String = text.split('-').collect();
+        if hex.len() != 32 || text.len() != 36 || !hex.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            if matches!(i, 4 | 6 | 8 | 10) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The access-entry type of a mapping. A node type fixes username and groups (contract, "Node identities").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum MappingType {
+    /// People and workloads.
+    #[default]
+    Standard,
+    /// Linux instances.
+    Ec2Linux,
+    /// Windows instances.
+    Ec2Windows,
+    /// Fargate pod execution roles.
+    FargateLinux,
+    /// Hybrid nodes.
+    HybridLinux,
+}
+
+impl MappingType {
+    /// The type as the API spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::Ec2Linux => "EC2_LINUX",
+            Self::Ec2Windows => "EC2_WINDOWS",
+            Self::FargateLinux => "FARGATE_LINUX",
+            Self::HybridLinux => "HYBRID_LINUX",
+        }
+    }
+
+    /// The username and groups that a node type fixes; `None` for `STANDARD`.
+    #[must_use]
+    pub fn node_identity(self) -> Option<(&'static str, &'static [&'static str])> {
+        match self {
+            Self::Standard => None,
+            Self::Ec2Linux => {
+                Some(("system:node:{{EC2PrivateDNSName}}", &["system:bootstrappers", "system:nodes"]))
+            }
+            Self::Ec2Windows => Some((
+                "system:node:{{EC2PrivateDNSName}}",
+                &["system:bootstrappers", "system:nodes", "eks:kube-proxy-windows"],
+            )),
+            Self::FargateLinux => Some((
+                "system:node:{{SessionName}}",
+                &["system:bootstrappers", "system:nodes", "system:node-proxier"],
+            )),
+            Self::HybridLinux => {
+                Some(("system:node:{{SessionName}}", &["system:bootstrappers", "system:nodes"]))
+            }
+        }
+    }
+}
+
+/// What to do about a foreign entry for the same principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Adoption {
+    /// Leave it alone and report the conflict.
+    #[default]
+    Refuse,
+    /// Take it over.
+    Adopt,
+}
+
+/// A spec as it came, before any rule was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RawSpec {
+    /// `spec.arn`
+    pub arn: Option<String>,
+    /// `spec.accountId`
+    pub account_id: Option<String>,
+    /// `spec.type`
+    pub mapping_type: MappingType,
+    /// `spec.username`
+    pub username: Option<String>,
+    /// `spec.groups`
+    pub groups: Vec<String>,
+    /// `spec.adoption`
+    pub adoption: Adoption,
+    /// `spec.paused`
+    pub paused: bool,
+    /// `spec.expiresAt`
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A spec that obeys every static rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec {
+    principal: Principal,
+    mapping_type: MappingType,
+    entry: Entry,
+    adoption: Adoption,
+    paused: bool,
+    expires_at: Option<Timestamp>,
+}
+
+/// One `IamMapping` as the plan sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.uid`
+    pub uid: Uid,
+    /// `metadata.creationTimestamp`
+    pub created: Timestamp,
+    /// What it asks for; `Err` for an object that does not decode or breaks a static rule: its entry is frozen.
+    pub spec: Result<Spec, SpecError>,
+    /// Hash of `status.applied`; all that is left to know one's own entry by when the ownership record is lost.
+    pub applied: Option<EntryHash>,
+}
+
+impl Spec {
+    /// Applies every static rule.
+    ///
+    /// # Errors
+    /// The first rule that is broken, with the field and what to write instead.
+    pub fn parse(raw: RawSpec) -> Result<Self, SpecError> {
+        let principal = match (&raw.arn, &raw.account_id) {
+            (Some(arn), None) => Principal::parse(arn)?,
+            (None, Some(account)) => Principal::Account(AccountId::parse(account)?),
+            (Some(_), Some(_)) => return Err(SpecError::BothPrincipals),
+            (None, None) => return Err(SpecError::NoPrincipal),
+        };
+        let bare = raw.username.is_none() && raw.groups.is_empty();
+        if matches!(principal, Principal::Account(_)) && !(bare && raw.mapping_type == MappingType::Standard)
+        {
+            return Err(SpecError::AccountWithIdentity);
+        }
+        let (username, groups) = if let Some((username, groups)) = raw.mapping_type.node_identity() {
+            if !bare {
+                return Err(SpecError::NodeWithIdentity(raw.mapping_type.as_str()));
+            }
+            if !matches!(principal, Principal::Role { .. }) {
+                return Err(SpecError::NodeNeedsRole(raw.mapping_type.as_str()));
+            }
+            (username.to_owned(), groups.iter().map(|&g| g.to_owned()).collect())
+        } else {
+            if let Some(username) = &raw.username {
+                check_username(username)?;
+            }
+            check_groups(&raw.groups)?;
+            (raw.username.unwrap_or_else(|| principal.default_username()), raw.groups)
+        };
+        let entry = Entry { arn: principal.entry_arn(), username, groups };
+        Ok(Self {
+            principal,
+            mapping_type: raw.mapping_type,
+            entry,
+            adoption: raw.adoption,
+            paused: raw.paused,
+            expires_at: raw.expires_at,
+        })
+    }
+
+    /// Who is mapped.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The key of aws-auth that the entry belongs in.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self.principal {
+            Principal::Role { .. } => Key::MapRoles,
+            Principal::User { .. } => Key::MapUsers,
+            Principal::Account(_) => Key::MapAccounts,
+        }
+    }
+
+    /// The entry that is asked for.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The access-entry type.
+    #[must_use]
+    pub fn mapping_type(&self) -> MappingType {
+        self.mapping_type
+    }
+
+    /// What to do about a foreign entry.
+    #[must_use]
+    pub fn adoption(&self) -> Adoption {
+        self.adoption
+    }
+
+    /// Whether the applied entry is frozen.
+    #[must_use]
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
+    /// When the entry goes.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+}
+
+fn check_username(username: &str) -> Result<(), SpecError> {
+    if username.is_empty() {
+        return Err(SpecError::EmptyUsername);
+    }
+    if username.chars().count() > MAX_TEXT {
+        return Err(SpecError::TooLong { field: "username", limit: MAX_TEXT });
+    }
+    check_visible("username", username)?;
+    let mut rest = username;
+    let mut literal_colon = false;
+    while let Some((before, after)) = rest.split_once("{{") {
+        literal_colon |= before.contains(':');
+        let Some((name, tail)) = after.split_once("}}") else {
+            return Err(SpecError::Placeholder(clip(&rest[before.len()..])));
+        };
+        match name {
+            "AccountID" => {}
+            "SessionName" | "SessionNameRaw" if literal_colon => {}
+            "SessionName" | "SessionNameRaw" => return Err(SpecError::SessionNameFirst),
+            "AccessKeyID" => return Err(SpecError::AccessKey),
+            other => return Err(SpecError::Placeholder(clip(&format!("{{{{{other}}}}}")))),
+        }
+        rest = tail;
+    }
+    Ok(())
+}
+
+fn check_groups(groups: &[String]) -> Result<(), SpecError> {
+    if groups.len() > MAX_GROUPS {
+        return Err(SpecError::TooManyGroups);
+    }
+    for (i, group) in groups.iter().enumerate() {
+        if group.is_empty() {
+            return Err(SpecError::EmptyGroup);
+        }
+        if group.chars().count() > MAX_GROUP {
+            return Err(SpecError::TooLong { field: "groups", limit: MAX_GROUP });
+        }
+        check_visible("groups", group)?;
+        if group.contains("{{") {
+            return Err(SpecError::GroupPlaceholder(clip(group)));
+        }
+        if groups[..i].contains(group) {
+            return Err(SpecError::DuplicateGroup(clip(group)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what people cannot see, and edges of white space, which they overlook.
+fn check_visible(field: &'static str, text: &str) -> Result<(), SpecError> {
+    let invisible = |c: char| {
+        matches!(
+            get_general_category(c),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        )
+    };
+    if let Some(c) = text.chars().find(|&c| invisible(c)) {
+        return Err(SpecError::Invisible { field, character: u32::from(c) });
+    }
+    if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+        return Err(SpecError::EdgeSpace { field });
+    }
+    Ok(())
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+/// The static rule that a spec breaks: the field, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SpecError {
+    /// The ARN or the account id.
+    #[error("spec.{0}")]
+    Principal(#[from] ArnError),
+    /// The object does not decode.
+    #[error("the object does not decode: {0}; mend or delete it (its entry stays as it was)")]
+    Undecodable(String),
+    /// Both `arn` and `accountId`.
+    #[error("spec.arn and spec.accountId exclude each other; keep one")]
+    BothPrincipals,
+    /// Neither.
+    #[error("spec.arn or spec.accountId is missing; write exactly one")]
+    NoPrincipal,
+    /// An account mapping with more than an account.
+    #[error(
+        "spec.accountId maps every principal of the account under its own ARN: leave username, groups and type out"
+    )]
+    AccountWithIdentity,
+    /// A node type with a username or groups.
+    #[error("spec.type {0} fixes username and groups; leave both out")]
+    NodeWithIdentity(&'static str),
+    /// A node type for something other than a role.
+    #[error("spec.type {0} needs the ARN of a role in spec.arn")]
+    NodeNeedsRole(&'static str),
+    /// An empty username.
+    #[error("spec.username is empty; leave it out for the default, or write one")]
+    EmptyUsername,
+    /// Too many characters.
+    #[error("spec.{field} is too long; at most {limit} characters")]
+    TooLong {
+        /// The field.
+        field: &'static str,
+        /// The limit in characters.
+        limit: usize,
+    },
+    /// Control, format or separator characters.
+    #[error("spec.{field} holds the invisible character U+{character:04X}; remove it")]
+    Invisible {
+        /// The field.
+        field: &'static str,
+        /// The code point.
+        character: u32,
+    },
+    /// White space at an edge.
+    #[error("spec.{field} begins or ends with white space; remove it")]
+    EdgeSpace {
+        /// The field.
+        field: &'static str,
+    },
+    /// A session name where its caller could choose the beginning of the username.
+    #[error(
+        "spec.username: the caller chooses the session name, so literal text with a colon must come before it; write for example ci:{{{{SessionName}}}}"
+    )]
+    SessionNameFirst,
+    /// `{{AccessKeyID}}` (CVE-2022-2385).
+    #[error(
+        "spec.username: {{{{AccessKeyID}}}} can be forged by the caller (CVE-2022-2385); use {{{{SessionName}}}} after literal text with a colon"
+    )]
+    AccessKey,
+    /// A placeholder that the reader leaves as it is.
+    #[error(
+        "spec.username: {0:?} is no placeholder of a STANDARD mapping; there are {{{{SessionName}}}}, {{{{SessionNameRaw}}}} and {{{{AccountID}}}}, case and spacing exact"
+    )]
+    Placeholder(String),
+    /// A placeholder in a group.
+    #[error(
+        "spec.groups: {0:?}: no placeholder is safe in a group, because callers choose their session name; write the group out"
+    )]
+    GroupPlaceholder(String),
+    /// An empty group.
+    #[error("spec.groups holds an empty group; remove it")]
+    EmptyGroup,
+    /// The same group twice.
+    #[error("spec.groups holds {0:?} twice; remove one")]
+    DuplicateGroup(String),
+    /// More than [`MAX_GROUPS`].
+    #[error("spec.groups has more than {MAX_GROUPS} groups; bind fewer, broader groups")]
+    TooManyGroups,
+}
