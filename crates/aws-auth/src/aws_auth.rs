@@ -3,6 +3,7 @@
 //! Not here: changing it (`document`), deciding what to change (`plan`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::arn::PrincipalKey;
 use crate::entry::Key;
@@ -35,9 +36,10 @@ pub enum Unwritable {
 pub struct AwsAuth {
     exists: bool,
     source: Source,
-    roles: ReadKey,
-    users: ReadKey,
-    accounts: ReadKey,
+    // Shared with the state that a write leads to: a write seldom touches every key.
+    roles: Arc<ReadKey>,
+    users: Arc<ReadKey>,
+    accounts: Arc<ReadKey>,
     record: Result<Record, Lost>,
 }
 
@@ -70,7 +72,7 @@ impl AwsAuth {
     /// Reads a live `ConfigMap`; `cluster` is the UID of namespace `kube-system`, to which the ownership record is bound.
     #[must_use]
     pub fn read(source: Source, cluster: Uid) -> Self {
-        let key = |key: Key| ReadKey::of(key, source.data.get(key.as_str()).map(String::as_str));
+        let key = |key: Key| Arc::new(ReadKey::of(key, source.data.get(key.as_str()).map(String::as_str)));
         Self {
             exists: true,
             roles: key(Key::MapRoles),
@@ -82,6 +84,26 @@ impl AwsAuth {
             ),
             source,
         }
+    }
+
+    /// aws-auth as it would be with these keys' texts and this ownership record, read anew from the texts.
+    #[must_use]
+    pub fn with(&self, texts: Vec<(Key, String)>, record: &Record, cluster: Uid) -> Self {
+        let mut after = self.clone();
+        after.exists = true;
+        for (key, text) in texts {
+            let read = Arc::new(ReadKey::of(key, Some(&text)));
+            match key {
+                Key::MapRoles => after.roles = read,
+                Key::MapUsers => after.users = read,
+                Key::MapAccounts => after.accounts = read,
+            }
+            after.source.data.insert(key.as_str().to_owned(), text);
+        }
+        let record = record.encode(cluster);
+        after.record = Record::decode(Some(&record), cluster);
+        after.source.annotations.insert(ownership::ANNOTATION.to_owned(), record);
+        after
     }
 
     /// Whether the `ConfigMap` exists.
@@ -135,6 +157,12 @@ impl ReadKey {
     #[must_use]
     pub fn reading(&self) -> &Reading {
         &self.reading
+    }
+
+    /// The identity of the item at `index`; `None` for an item that is dropped or names no ARN.
+    #[must_use]
+    pub fn identity(&self, index: usize) -> Option<&Identity> {
+        self.identities.get(index).and_then(Option::as_ref)
     }
 
     /// The list's items with their identities; empty when there is no list.

@@ -5,14 +5,19 @@
 
 pub mod arn;
 pub mod aws_auth;
+pub mod document;
 pub mod entry;
 pub mod fold;
+pub mod guards;
 pub mod mapping;
 pub mod ownership;
 pub mod plan;
+pub mod policy;
 pub mod reader;
 pub mod settings;
+pub mod spelling;
 pub mod time;
+pub mod verify;
 pub mod yaml;
 
 pub use entry::{Entry, Key};

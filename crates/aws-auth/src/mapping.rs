@@ -8,9 +8,9 @@ use std::fmt;
 use thiserror::Error;
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-use crate::arn::{AccountId, ArnError, Principal};
+use crate::arn::{AccountId, ArnError, Principal, PrincipalKey};
 use crate::entry::{Entry, Key};
-use crate::ownership::EntryHash;
+use crate::ownership::{EntryHash, PrincipalHash};
 use crate::time::Timestamp;
 
 /// Longest username and ARN, in characters (also the CRD's limit).
@@ -145,6 +145,10 @@ pub struct RawSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
     principal: Principal,
+    // The next three follow from the principal and the entry; a plan over thousands of mappings needs them each time.
+    principal_key: PrincipalKey,
+    principal_hash: PrincipalHash,
+    entry_hash: EntryHash,
     mapping_type: MappingType,
     entry: Entry,
     adoption: Adoption,
@@ -200,7 +204,11 @@ impl Spec {
             (raw.username.unwrap_or_else(|| principal.default_username()), raw.groups)
         };
         let entry = Entry { arn: principal.entry_arn(), username, groups };
+        let principal_key = principal.key();
         Ok(Self {
+            principal_hash: PrincipalHash::of(&principal_key),
+            entry_hash: EntryHash::of(key_of(&principal), &entry),
+            principal_key,
             principal,
             mapping_type: raw.mapping_type,
             entry,
@@ -219,11 +227,25 @@ impl Spec {
     /// The key of aws-auth that the entry belongs in.
     #[must_use]
     pub fn key(&self) -> Key {
-        match self.principal {
-            Principal::Role { .. } => Key::MapRoles,
-            Principal::User { .. } => Key::MapUsers,
-            Principal::Account(_) => Key::MapAccounts,
-        }
+        key_of(&self.principal)
+    }
+
+    /// What makes the principal the same as another spelling of it.
+    #[must_use]
+    pub fn principal_key(&self) -> &PrincipalKey {
+        &self.principal_key
+    }
+
+    /// Hash of [`Self::principal_key`].
+    #[must_use]
+    pub fn principal_hash(&self) -> PrincipalHash {
+        self.principal_hash
+    }
+
+    /// Hash of [`Self::entry`] in [`Self::key`].
+    #[must_use]
+    pub fn entry_hash(&self) -> EntryHash {
+        self.entry_hash
     }
 
     /// The entry that is asked for.
@@ -254,6 +276,14 @@ impl Spec {
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
+    }
+}
+
+fn key_of(principal: &Principal) -> Key {
+    match principal {
+        Principal::Role { .. } => Key::MapRoles,
+        Principal::User { .. } => Key::MapUsers,
+        Principal::Account(_) => Key::MapAccounts,
     }
 }
 

@@ -116,6 +116,13 @@ impl Record {
         self.rows.binary_search_by_key(&uid, |row| row.uid).ok().and_then(|at| self.rows.get(at))
     }
 
+    /// How long the annotation's value is with that many rows, in bytes.
+    #[must_use]
+    pub fn encoded_len(rows: i64) -> usize {
+        let bytes = 21 + ROW * usize::try_from(rows).unwrap_or(0);
+        (bytes * 4).div_ceil(3)
+    }
+
     /// The annotation's value for this cluster.
     #[must_use]
     pub fn encode(&self, cluster: Uid) -> String {

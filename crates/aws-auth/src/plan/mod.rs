@@ -3,17 +3,31 @@
 //!
 //! Deterministic: the same input in any order gives the same bytes. Not here: reading or writing the cluster.
 
+pub mod claims;
+pub mod decide;
+mod docket;
 mod outcome;
+pub mod part;
+mod pin;
+pub mod precedence;
 
 use std::fmt;
 
 use crate::aws_auth::AwsAuth;
 use crate::entry::{Entry, Key};
+use crate::guards::{self, Context};
 use crate::mapping::{Mapping, Uid};
-use crate::settings::Settings;
+use crate::ownership::Record;
+use crate::settings::{AuthenticationMode, Mode, Settings};
 use crate::time::Timestamp;
+use claims::{Claims, Items};
+use decide::Decision;
+use docket::Docket;
 
 pub use outcome::{Outcome, Refusal, RefusalRule, Verdict};
+
+/// How long before its end a mapping is warned about, in seconds.
+pub const EXPIRY_WARNING: i64 = 3600;
 
 /// Everything that a plan depends on.
 #[derive(Debug, Clone, Copy)]
@@ -193,18 +207,60 @@ impl fmt::Display for HoldReason {
 /// Plans: decides, applies the guards, writes the new text and verifies it.
 #[must_use]
 pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
+    let wake = wake(input);
+    if input.settings.authentication_mode == AuthenticationMode::Api {
+        return not_read(input, wake);
+    }
+    let items = Items::of(input.aws_auth);
+    let claims = Claims::of(input.aws_auth, &items, input.mappings);
+    let Decision { parts, mut verdicts, rows } = decide::decide(input, &items, &claims);
+    let context = Context { input, items: &items, claims: &claims };
+    let mut docket = Docket::new(&parts);
+    for guard in guards::ALL {
+        docket.ask(&context, guard);
+    }
+    let texts = docket.write_texts(&context);
+    let admins = guards::count_admins(&context, &docket.open());
+    let record = docket.record(&claims, rows);
+    let mut write = None;
+    if !texts.is_empty() || changes_record(input.aws_auth, &record) {
+        let after = input.aws_auth.with(texts, &record, input.cluster);
+        match docket.verify(&context, &after) {
+            Ok(()) => write = Some(after),
+            Err(rejection) => docket.reject(&rejection),
+        }
+    }
+    let observing = input.settings.mode == Mode::Observe;
+    if observing {
+        write = None;
+    }
+    docket.judge(&mut verdicts, observing);
+    let changes = docket.open().iter().filter_map(|part| part.change(&items)).collect();
+    Plan { write, changes, held: docket.held(&context), verdicts, admins, wake }
+}
+
+/// With `authenticationMode: Api` aws-auth grants nothing: nothing is written, and every mapping says so.
+fn not_read<'a>(input: &Input<'a>, wake: Option<Timestamp>) -> Plan<'a> {
     let mut verdicts: Vec<Verdict<'a>> = input
         .mappings
         .iter()
-        .map(|&mapping| Verdict { mapping, outcome: Outcome::Pending, applied: None })
+        .map(|&mapping| Verdict { mapping, outcome: Outcome::NotRead, applied: None })
         .collect();
-    verdicts.sort_by(|a, b| a.mapping.name.cmp(&b.mapping.name));
-    Plan {
-        write: None,
-        changes: Vec::new(),
-        held: Vec::new(),
-        verdicts,
-        admins: Admins::default(),
-        wake: None,
+    verdicts.sort_by(|a, b| (&a.mapping.name, a.mapping.uid).cmp(&(&b.mapping.name, b.mapping.uid)));
+    Plan { write: None, changes: Vec::new(), held: Vec::new(), verdicts, admins: Admins::default(), wake }
+}
+
+/// Whether the record on aws-auth has to be written anew. A lost one is, once there is something to record; else an
+/// aws-auth with nothing of ours stays as it is.
+fn changes_record(aws_auth: &AwsAuth, record: &Record) -> bool {
+    match aws_auth.record() {
+        Ok(present) => present != record,
+        Err(_) => !record.rows().is_empty(),
     }
+}
+
+/// The next expiry, or the hour before one, at which its warning is due.
+fn wake(input: &Input<'_>) -> Option<Timestamp> {
+    let ends = input.mappings.iter().filter_map(|mapping| mapping.spec.as_ref().ok()?.expires_at());
+    ends.flat_map(|end| [Timestamp(end.0 - EXPIRY_WARNING), end]).filter(|at| *at > input.now).min()
 }

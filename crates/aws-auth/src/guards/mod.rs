@@ -1,0 +1,46 @@
+//! What may be written: each guard passes a proposed part or holds it, with the reason a person sees.
+//!
+//! A guard is a pure function in a file of its own; adding one is a file and a line in [`ALL`]. A hold stops only the
+//! part it must. Not here: what a mapping may ask for (`policy`), whether the text came out right (`verify`).
+
+mod last_admin;
+mod protected;
+mod readable;
+mod room;
+mod unwritable;
+
+pub use last_admin::count as count_admins;
+pub use readable::faults;
+
+use crate::plan::claims::{Claims, Items};
+use crate::plan::part::Part;
+use crate::plan::{HoldReason, Input};
+
+/// What a guard may look at besides the parts.
+#[derive(Debug)]
+pub struct Context<'c, 'a> {
+    /// The plan's input.
+    pub input: &'c Input<'a>,
+    /// The items of aws-auth by principal.
+    pub items: &'c Items<'a>,
+    /// Which of them are ours.
+    pub claims: &'c Claims,
+}
+
+/// A part that a guard holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Its index in the slice that the guard was given.
+    pub part: usize,
+    /// Why.
+    pub reason: HoldReason,
+    /// The sentence for the person who must act.
+    pub message: String,
+}
+
+/// A guard: given the parts that no guard before it holds, which of them must not be written.
+pub type Guard = fn(&Context<'_, '_>, &[&Part<'_>]) -> Vec<Hold>;
+
+/// Every guard, in the order in which they are asked. Those that count what the rest adds up to come last.
+pub const ALL: [Guard; 5] =
+    [unwritable::guard, readable::guard, protected::guard, last_admin::guard, room::guard];

@@ -1,0 +1,83 @@
+//! No growth past the limits of data and annotations; whatever shrinks goes on.
+//!
+//! Parts that grow are let in one by one, oldest mapping first, as long as they fit: so that the same mappings get in
+//! whatever order they came in.
+
+use crate::entry::Key;
+use crate::guards::{Context, Hold};
+use crate::ownership::{self, Record};
+use crate::plan::HoldReason;
+use crate::plan::part::Part;
+use crate::spelling;
+
+/// Holds what does not fit.
+pub(super) fn guard(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Vec<Hold> {
+    let limits = &context.input.settings.guards;
+    let source = context.input.aws_auth.source();
+    let length = |(key, value): (&String, &String)| key.len() + value.len();
+    let mut data: i64 = signed(source.data.iter().map(length).sum::<usize>());
+    let others: usize =
+        source.annotations.iter().filter(|(key, _)| *key != ownership::ANNOTATION).map(length).sum();
+    let mut rows = signed(context.claims.rows().count());
+
+    let mut growing: Vec<(usize, i64, i64)> = Vec::new();
+    for (n, part) in parts.iter().enumerate() {
+        let (bytes, row) = growth(context, part);
+        if bytes > 0 || row > 0 {
+            growing.push((n, bytes, row));
+        } else {
+            data += bytes;
+            rows += row;
+        }
+    }
+    // The usual case costs one sum.
+    let total: i64 = growing.iter().map(|(_, bytes, _)| bytes).sum();
+    let more: i64 = growing.iter().map(|(.., row)| row).sum();
+    let fits = |data: i64, rows: i64| {
+        data <= signed(limits.max_data_bytes)
+            && signed(others + ownership::ANNOTATION.len()) + signed(Record::encoded_len(rows))
+                <= signed(limits.max_annotation_bytes)
+    };
+    if fits(data + total, rows + more) {
+        return Vec::new();
+    }
+    growing.sort_by_key(|&(n, ..)| parts[n].mapping.map(|mapping| (mapping.created, &mapping.name)));
+    let mut holds = Vec::new();
+    for (part, bytes, row) in growing {
+        if fits(data + bytes, rows + row) {
+            data += bytes;
+            rows += row;
+        } else {
+            holds.push(Hold {
+                part,
+                reason: HoldReason::TargetFull,
+                message: format!(
+                    "aws-auth is full: {data} of {} bytes of data and {rows} owned entries; remove entries, or replace many of them by fewer roles (removals go on)",
+                    limits.max_data_bytes
+                ),
+            });
+        }
+    }
+    holds
+}
+
+/// By how many bytes of data and rows of the record the part grows aws-auth; headers and separators are left to the
+/// margin between the guard's limit and Kubernetes'.
+fn growth(context: &Context<'_, '_>, part: &Part<'_>) -> (i64, i64) {
+    let before = part.at.and_then(|at| context.items.item(at)).map_or(0, |item| signed(item.span.len()));
+    let after = part.after.as_ref().map_or(0, |(key, entry)| {
+        let mut text = String::new();
+        spelling::block_item(&mut text, *key, entry, 0, "\n");
+        signed(text.len() + 1)
+    });
+    let row = i64::from(part.begins.is_some()) - i64::from(part.ends.is_some());
+    let key = part.after.as_ref().map_or(0, |(key, _)| {
+        let known = |key: Key| context.input.aws_auth.source().data.contains_key(key.as_str());
+        if known(*key) { 0 } else { signed(key.as_str().len() + spelling::HEADER.len()) }
+    });
+    (after - before + key, row)
+}
+
+fn signed(n: impl TryInto<i64>) -> i64 {
+    n.try_into().unwrap_or(i64::MAX)
+}

@@ -1,0 +1,375 @@
+//! What should change, before any guard has its say.
+//!
+//! Each mapping is sorted into one standing; those that have their principal to themselves are held against the items;
+//! what nobody asks for any more goes. Not here: whether it may be written (`guards`), and how (`document`).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::arn::PrincipalKey;
+use crate::entry::{Entry, Key};
+use crate::mapping::{Adoption, Mapping, Spec, Uid};
+use crate::ownership::{EntryHash, Owned};
+use crate::plan::claims::{At, Claim, Claims, Items};
+use crate::plan::part::Part;
+use crate::plan::pin;
+use crate::plan::precedence::{obeyed, same};
+use crate::plan::{ChangeKind, Input, Outcome, Verdict};
+use crate::policy;
+
+/// Parts to be guarded, verdicts that already stand, and the ownership record as it is without any part.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    /// Sorted by principal.
+    pub parts: Vec<Part<'a>>,
+    /// Sorted by name; those with a part are `Pending`.
+    pub verdicts: Vec<Verdict<'a>>,
+    /// The rows that stay, whatever happens to the parts.
+    pub rows: Vec<Owned>,
+}
+
+/// What a mapping comes to before anybody looks at aws-auth.
+enum Standing<'a> {
+    /// It wants its entry.
+    Wants(&'a Spec),
+    /// What is there for it stays.
+    Frozen(Outcome),
+    /// Its time is over.
+    Expired(&'a Spec),
+}
+
+/// Decides.
+#[must_use]
+pub fn decide<'a>(input: &Input<'a>, items: &Items<'a>, claims: &Claims) -> Decision<'a> {
+    let mut mappings: Vec<&'a Mapping> = input.mappings.to_vec();
+    mappings.sort_unstable_by(|a, b| (&a.name, a.uid).cmp(&(&b.name, b.uid)));
+    let winners = winners(input, claims, &mappings);
+    let mut decider = Decider {
+        input,
+        items,
+        claims,
+        parts: Vec::new(),
+        rows: Vec::with_capacity(mappings.len()),
+        taken: Vec::new(),
+    };
+    let orphans = decider.orphans(&mappings);
+    let verdicts = mappings
+        .iter()
+        .map(|&mapping| {
+            let applied = decider.standing_entry(mapping.uid);
+            let outcome = decider.judge(mapping, &winners, &orphans);
+            Verdict { mapping, outcome, applied }
+        })
+        .collect();
+    decider.remove_orphans(&orphans);
+    let Decider { mut parts, mut rows, .. } = decider;
+    if let Some(creator) = &input.settings.creator {
+        pin::pin(creator, items, claims, &mut parts, &mut rows);
+    }
+    parts.sort_by(|a, b| (&a.principal, a.kind, a.at).cmp(&(&b.principal, b.kind, b.at)));
+    Decision { parts, verdicts, rows }
+}
+
+fn standing<'a>(input: &Input<'_>, mapping: &'a Mapping) -> Standing<'a> {
+    match &mapping.spec {
+        Err(error) => Standing::Frozen(Outcome::Invalid(error.clone())),
+        Ok(spec) if spec.expires_at().is_some_and(|end| end <= input.now) => Standing::Expired(spec),
+        Ok(spec) => match policy::check(spec, input.settings) {
+            Some(refusal) => Standing::Frozen(Outcome::Refused(refusal)),
+            None if spec.paused() => Standing::Frozen(Outcome::Paused),
+            None => Standing::Wants(spec),
+        },
+    }
+}
+
+/// Which mapping has each principal: the one on record, then the oldest, then the first by name. Expired mappings do
+/// not compete; refused ones only with what stands for them.
+fn winners<'a>(
+    input: &Input<'a>,
+    claims: &Claims,
+    mappings: &[&'a Mapping],
+) -> HashMap<&'a PrincipalKey, &'a Mapping> {
+    let rank = |mapping: &Mapping| (claims.get(mapping.uid).is_none(), mapping.created);
+    let mut winners: HashMap<&PrincipalKey, &Mapping> = HashMap::with_capacity(mappings.len());
+    for &mapping in mappings {
+        let Ok(spec) = &mapping.spec else { continue };
+        let competes = match standing(input, mapping) {
+            Standing::Wants(_) | Standing::Frozen(Outcome::Paused) => true,
+            Standing::Frozen(_) => claims.get(mapping.uid).is_some(),
+            Standing::Expired(_) => false,
+        };
+        if competes {
+            // Mappings come sorted by name, so that an equal rank leaves the first.
+            winners
+                .entry(spec.principal_key())
+                .and_modify(|best| {
+                    if rank(mapping) < rank(best) {
+                        *best = mapping;
+                    }
+                })
+                .or_insert(mapping);
+        }
+    }
+    winners
+}
+
+/// Rows whose mapping is gone, by principal.
+type Orphans = HashMap<u32, Vec<(Owned, Claim)>>;
+
+struct Decider<'i, 'a> {
+    input: &'i Input<'a>,
+    items: &'i Items<'a>,
+    claims: &'i Claims,
+    parts: Vec<Part<'a>>,
+    rows: Vec<Owned>,
+    /// Orphaned rows whose item a living mapping takes over.
+    taken: Vec<Uid>,
+}
+
+impl<'a> Decider<'_, 'a> {
+    /// The rows whose mapping is gone.
+    fn orphans(&self, mappings: &[&'a Mapping]) -> Orphans {
+        let living: HashSet<Uid> = mappings.iter().map(|mapping| mapping.uid).collect();
+        let mut orphans = Orphans::new();
+        for (row, claim) in self.claims.rows().filter(|(row, _)| !living.contains(&row.uid)) {
+            orphans.entry(row.principal.0).or_default().push((row, claim));
+        }
+        orphans
+    }
+
+    /// What stands in aws-auth for a mapping.
+    fn standing_entry(&self, uid: Uid) -> Option<(Key, &'a Entry)> {
+        let at = self.claims.get(uid)?.1.at()?;
+        Some((at.key, self.items.entry(at)?))
+    }
+
+    fn judge(
+        &mut self,
+        mapping: &'a Mapping,
+        winners: &HashMap<&PrincipalKey, &'a Mapping>,
+        orphans: &Orphans,
+    ) -> Outcome {
+        let row = self.claims.get(mapping.uid);
+        match standing(self.input, mapping) {
+            Standing::Frozen(outcome) => {
+                self.rows.extend(row.map(|(row, _)| row));
+                match (&mapping.spec, outcome) {
+                    // A paused mapping that lost its principal has nothing to keep.
+                    (Ok(spec), Outcome::Paused) => lost(mapping, spec, winners).unwrap_or(Outcome::Paused),
+                    (_, outcome) => outcome,
+                }
+            }
+            Standing::Expired(spec) => self.expire(mapping, spec, row),
+            Standing::Wants(spec) => match lost(mapping, spec, winners) {
+                Some(outcome) => outcome,
+                None => self.want(mapping, spec, row, orphans),
+            },
+        }
+    }
+
+    fn expire(&mut self, mapping: &'a Mapping, spec: &Spec, row: Option<(Owned, Claim)>) -> Outcome {
+        let Some((row, claim)) = row else { return Outcome::Expired };
+        match claim {
+            Claim::Intact(at) | Claim::Edited(at) => {
+                self.parts.push(Part {
+                    kind: ChangeKind::Expire,
+                    principal: spec.principal_key().clone(),
+                    mapping: Some(mapping),
+                    at: Some(at),
+                    after: None,
+                    ends: Some(row.uid),
+                    begins: None,
+                });
+                Outcome::Pending
+            }
+            Claim::Gone => Outcome::Expired,
+            // What cannot be seen or told apart may still be there: the row is what remembers it.
+            Claim::Ambiguous | Claim::Unseen => {
+                self.rows.push(row);
+                Outcome::Expired
+            }
+        }
+    }
+
+    fn want(
+        &mut self,
+        mapping: &'a Mapping,
+        spec: &'a Spec,
+        row: Option<(Owned, Claim)>,
+        orphans: &Orphans,
+    ) -> Outcome {
+        let claimed = row.and_then(|(_, claim)| claim.at());
+        let others: Vec<At> = self
+            .items
+            .of_principal(spec.principal_hash(), spec.principal_key())
+            .filter(|&at| Some(at) != claimed)
+            .collect();
+        let foreign: Vec<At> = others.iter().copied().filter(|&at| self.claims.owner(at).is_none()).collect();
+        if let (Some((row, claim)), Some(at)) = (row, claimed) {
+            return self.keep(mapping, spec, row, claim, at, &foreign);
+        }
+        let inherited = orphans.get(&spec.principal_hash().0).into_iter().flatten();
+        let inherited = inherited.filter_map(|(row, claim)| Some((row.uid, claim.at()?)));
+        if let Some((old, at)) = inherited.into_iter().find(|(_, at)| others.contains(at)) {
+            self.taken.push(old);
+            if !foreign.is_empty() {
+                self.rows.push(self.row(mapping, spec, at));
+                return self.conflict(&foreign, Some(at));
+            }
+            return self.bring_about(mapping, spec, at, ChangeKind::Update, Some(old));
+        }
+        if !foreign.is_empty() {
+            return self.meet_foreign(mapping, spec, row.map(|(row, _)| row), &foreign);
+        }
+        let kind = if row.is_some() { ChangeKind::PutBack } else { ChangeKind::Add };
+        self.parts.push(Part {
+            kind,
+            principal: spec.principal_key().clone(),
+            mapping: Some(mapping),
+            at: None,
+            after: Some((spec.key(), spec.entry().clone())),
+            ends: row.map(|(row, _)| row.uid),
+            begins: Some(Owned {
+                uid: mapping.uid,
+                principal: spec.principal_hash(),
+                entry: spec.entry_hash(),
+            }),
+        });
+        Outcome::Pending
+    }
+
+    /// The mapping's own item is there.
+    fn keep(
+        &mut self,
+        mapping: &'a Mapping,
+        spec: &'a Spec,
+        row: Owned,
+        claim: Claim,
+        at: At,
+        foreign: &[At],
+    ) -> Outcome {
+        if !foreign.is_empty() && !self.all_same(foreign, spec.entry()) {
+            self.rows.push(row);
+            return self.conflict(foreign, Some(at));
+        }
+        // Written by us as it stands: then it is the mapping that changed. Otherwise somebody edited it.
+        let kind = match claim {
+            Claim::Edited(_) => ChangeKind::PutBack,
+            _ => ChangeKind::Update,
+        };
+        self.bring_about(mapping, spec, at, kind, Some(row.uid))
+    }
+
+    /// Makes the item at `at` say what the mapping wants, if it does not already.
+    fn bring_about(
+        &mut self,
+        mapping: &'a Mapping,
+        spec: &'a Spec,
+        at: At,
+        kind: ChangeKind,
+        ends: Option<Uid>,
+    ) -> Outcome {
+        let principal = self.items.identity(at).map(|identity| &identity.principal);
+        if principal == Some(spec.principal_key()) && self.all_same(&[at], spec.entry()) {
+            self.rows.push(self.row(mapping, spec, at));
+            return Outcome::Applied;
+        }
+        self.parts.push(Part {
+            kind,
+            principal: spec.principal_key().clone(),
+            mapping: Some(mapping),
+            at: Some(at),
+            after: Some((at.key, spec.entry().clone())),
+            ends,
+            begins: Some(Owned {
+                uid: mapping.uid,
+                principal: spec.principal_hash(),
+                entry: EntryHash::of(at.key, spec.entry()),
+            }),
+        });
+        Outcome::Pending
+    }
+
+    /// Foreign items have the principal and none is ours.
+    fn meet_foreign(
+        &mut self,
+        mapping: &'a Mapping,
+        spec: &'a Spec,
+        row: Option<Owned>,
+        foreign: &[At],
+    ) -> Outcome {
+        let obeyed = obeyed(self.items, foreign);
+        let Some(&last) = obeyed.last() else { return Outcome::Pending };
+        match spec.adoption() {
+            Adoption::Adopt if obeyed.len() == 1 => {
+                let old = self.items.entry(last);
+                let refusal = old.and_then(|old| {
+                    policy::check_adoption(last.key, old, spec.principal_key(), &self.input.settings.policy)
+                });
+                match refusal {
+                    Some(refusal) => {
+                        self.rows.extend(row);
+                        Outcome::Refused(refusal)
+                    }
+                    None => self.bring_about(mapping, spec, last, ChangeKind::Adopt, row.map(|row| row.uid)),
+                }
+            }
+            Adoption::Refuse if self.all_same(&obeyed, spec.entry()) && row.is_none() => {
+                Outcome::AlreadyPresent
+            }
+            Adoption::Adopt | Adoption::Refuse => {
+                self.rows.extend(row);
+                self.conflict(foreign, None)
+            }
+        }
+    }
+
+    fn conflict(&self, foreign: &[At], ours: Option<At>) -> Outcome {
+        let mut all: Vec<At> = foreign.iter().copied().chain(ours).collect();
+        all.sort_unstable();
+        let obeyed = obeyed(self.items, &all);
+        let shown = obeyed.iter().rev().find(|at| foreign.contains(at)).or(foreign.last());
+        let (key, line) =
+            shown.and_then(|&at| Some((at.key, self.items.item(at)?.line))).unwrap_or((Key::MapRoles, 0));
+        Outcome::ForeignConflict { key, line, ours_rules: ours.is_some_and(|at| obeyed == [at]) }
+    }
+
+    fn all_same(&self, items: &[At], wanted: &Entry) -> bool {
+        items.iter().all(|&at| self.items.entry(at).is_some_and(|entry| same(entry, wanted)))
+    }
+
+    /// The record's row for an item that stands as the mapping wants it.
+    fn row(&self, mapping: &Mapping, spec: &Spec, at: At) -> Owned {
+        let entry = self.items.identity(at).map_or(spec.entry_hash(), |identity| identity.entry_hash);
+        Owned { uid: mapping.uid, principal: spec.principal_hash(), entry }
+    }
+
+    /// What nobody asks for any more goes; what cannot be seen or told apart is remembered.
+    fn remove_orphans(&mut self, orphans: &Orphans) {
+        for (row, claim) in orphans.values().flatten() {
+            if self.taken.contains(&row.uid) {
+                continue;
+            }
+            match claim {
+                Claim::Intact(at) | Claim::Edited(at) => {
+                    let Some(identity) = self.items.identity(*at) else { continue };
+                    self.parts.push(Part {
+                        kind: ChangeKind::Remove,
+                        principal: identity.principal.clone(),
+                        mapping: None,
+                        at: Some(*at),
+                        after: None,
+                        ends: Some(row.uid),
+                        begins: None,
+                    });
+                }
+                Claim::Gone => {}
+                Claim::Ambiguous | Claim::Unseen => self.rows.push(*row),
+            }
+        }
+    }
+}
+
+fn lost(mapping: &Mapping, spec: &Spec, winners: &HashMap<&PrincipalKey, &Mapping>) -> Option<Outcome> {
+    let winner = winners.get(spec.principal_key())?;
+    (winner.uid != mapping.uid).then(|| Outcome::DuplicatePrincipal { winner: winner.name.clone() })
+}
