@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -95,6 +96,7 @@ impl ControlPlane {
             kubectl,
         };
         plane.write_tokens(options.users)?;
+        plane.wait_for_etcd()?;
         plane.start_apiserver_on_a_free_port()?;
         Ok(plane)
     }
@@ -194,8 +196,9 @@ impl ControlPlane {
         }
         let flags = self.apiserver_flags();
         let program = parts::ensure(Part::KubeApiserver)?;
-        let mut server = Server::start(&program, flags, &self.apiserver_log())?;
-        self.wait_until_ready(&mut server)?;
+        let log = self.dir().join("kube-apiserver.log");
+        let mut server = Server::start(&program, flags, &log)?;
+        wait_until_ready("kube-apiserver", &log, &mut server, || self.look())?;
         self.apiserver = Some(server);
         Ok(())
     }
@@ -222,25 +225,11 @@ impl ControlPlane {
         self.start_apiserver()
     }
 
-    fn wait_until_ready(&mut self, server: &mut Server) -> Result<(), Error> {
-        let since = Instant::now();
-        loop {
-            let last = match self.look() {
-                Ok(()) => return Ok(()),
-                Err(last) => last,
-            };
-            if self.etcd.has_ended() {
-                return Err(Error::Ended { server: "etcd", log: end_of(&self.dir().join("etcd.log")) });
-            }
-            if server.has_ended() {
-                return Err(Error::Ended { server: "kube-apiserver", log: end_of(&self.apiserver_log()) });
-            }
-            if since.elapsed() > DEADLINE {
-                let log = end_of(&self.apiserver_log());
-                return Err(Error::NotReady { server: "kube-apiserver", waited: DEADLINE, last, log });
-            }
-            thread::sleep(BETWEEN_LOOKS);
-        }
+    /// An API server that does not find its etcd looks again only after a second.
+    fn wait_for_etcd(&mut self) -> Result<(), Error> {
+        let (socket, log) = (self.dir().join("etcd.sock"), self.dir().join("etcd.log"));
+        let look = || UnixStream::connect(&socket).map(drop).map_err(|error| error.to_string());
+        wait_until_ready("etcd", &log, &mut self.etcd, look)
     }
 
     /// Whether everything is there that a cluster has; if not, what is missing.
@@ -252,10 +241,6 @@ impl ControlPlane {
         ask(&["get", "--raw=/readyz"])?;
         ask(&["get", "namespace", "kube-system", "default", "--output=name"])?;
         Ok(())
-    }
-
-    fn apiserver_log(&self) -> PathBuf {
-        self.dir().join("kube-apiserver.log")
     }
 
     fn apiserver_flags(&self) -> Vec<String> {
@@ -307,6 +292,29 @@ impl ControlPlane {
             "current-context": name,
         });
         fs::write(path, kubeconfig.to_string()).doing(|| format!("write {}", path.display()))
+    }
+}
+
+/// Looks until it finds nothing missing.
+fn wait_until_ready(
+    name: &'static str,
+    log: &Path,
+    server: &mut Server,
+    look: impl Fn() -> Result<(), String>,
+) -> Result<(), Error> {
+    let since = Instant::now();
+    loop {
+        let last = match look() {
+            Ok(()) => return Ok(()),
+            Err(last) => last,
+        };
+        if server.has_ended() {
+            return Err(Error::Ended { server: name, log: end_of(log) });
+        }
+        if since.elapsed() > DEADLINE {
+            return Err(Error::NotReady { server: name, waited: DEADLINE, last, log: end_of(log) });
+        }
+        thread::sleep(BETWEEN_LOOKS);
     }
 }
 

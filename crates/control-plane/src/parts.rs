@@ -85,16 +85,20 @@ impl Recipe {
         Self { program: part.program(), folder, package, module, takes }
     }
 
-    /// The program with its version, as people call it.
-    fn name(&self, go_mod: &str) -> String {
+    /// What its go.mod says about it.
+    fn wants(&self) -> Result<Wants, Error> {
+        let path = self.folder.join("go.mod");
+        let go_mod = fs::read_to_string(&path).doing(|| format!("read {}", path.display()))?;
         let version = go_mod.lines().find_map(|line| {
             let rest = line.trim().trim_start_matches("require ").strip_prefix(self.module)?;
             rest.split_whitespace().next().filter(|word| word.starts_with('v'))
         });
-        match version {
+        let part = match version {
             Some(version) => format!("{} {version}", self.program),
             None => self.program.to_owned(),
-        }
+        };
+        let go = go_mod.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or("1").trim().to_owned();
+        Ok(Wants { part, go })
     }
 
     /// What `go` is told, but for where the program goes. Nothing of this machine gets into the program, and
@@ -126,6 +130,14 @@ impl Recipe {
         let key = hash.finalize().iter().take(8).fold(0_u64, |key, &byte| key << 8 | u64::from(byte));
         Ok(format!("{key:016x}"))
     }
+}
+
+/// What a go.mod says about the program.
+struct Wants {
+    /// The program with its version, as people call it.
+    part: String,
+    /// The oldest Go that can build it.
+    go: String,
 }
 
 /// Where this machine keeps what the parts are made with and go to.
@@ -162,17 +174,15 @@ impl Workshop {
     }
 
     fn build(&self, recipe: &Recipe) -> Result<PathBuf, Error> {
-        let go_mod = recipe.folder.join("go.mod");
-        let go_mod = fs::read_to_string(&go_mod).doing(|| format!("read {}", go_mod.display()))?;
-        let name = recipe.name(&go_mod);
-        let go_version = self.go_version(recipe, &name, &go_mod)?;
+        let wants = recipe.wants()?;
+        let go_version = self.go_version(recipe, &wants)?;
         let place = self.cache.join("parts").join(format!("{}-{}", recipe.program, recipe.key(&go_version)?));
         let program = place.join(recipe.program);
         if program.is_file() {
             return Ok(program);
         }
         fs::create_dir_all(&place).doing(|| format!("create {}", place.display()))?;
-        let _lock = lock(&place, &name)?;
+        let _lock = lock(&place, &wants.part)?;
         // Whoever held the lock may have built it.
         if program.is_file() {
             return Ok(program);
@@ -183,7 +193,7 @@ impl Workshop {
             .tempdir_in(&place)
             .doing(|| format!("write to {}", place.display()))?;
         let unfinished_program = unfinished.path().join(recipe.program);
-        self.run_go_build(recipe, &name, &unfinished_program, &unfinished.path().join("log"))?;
+        self.run_go_build(recipe, wants, &unfinished_program, &unfinished.path().join("log"))?;
         fs::rename(&unfinished_program, &program).doing(|| format!("create {}", program.display()))?;
         Ok(program)
     }
@@ -201,12 +211,11 @@ impl Workshop {
     }
 
     /// The version of the Go that would build, which differs by folder when Go picks its own toolchain.
-    fn go_version(&self, recipe: &Recipe, name: &str, go_mod: &str) -> Result<String, Error> {
-        let wanted =
-            go_mod.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or("1").trim().to_owned();
+    fn go_version(&self, recipe: &Recipe, wants: &Wants) -> Result<String, Error> {
+        let Wants { part, go: wanted } = wants;
         let asked = match self.go(recipe).args(["env", "GOVERSION"]).output() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::GoMissing { part: name.to_owned(), wanted });
+                return Err(Error::GoMissing { part: part.clone(), wanted: wanted.clone() });
             }
             asked => asked.doing(|| "run go".to_owned())?,
         };
@@ -214,10 +223,10 @@ impl Workshop {
             return Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned());
         }
         let said = String::from_utf8_lossy(&asked.stderr).trim().to_owned();
-        Err(Error::GoTooOld { part: name.to_owned(), wanted, said })
+        Err(Error::GoTooOld { part: part.clone(), wanted: wanted.clone(), said })
     }
 
-    fn run_go_build(&self, recipe: &Recipe, name: &str, program: &Path, log: &Path) -> Result<(), Error> {
+    fn run_go_build(&self, recipe: &Recipe, wants: Wants, program: &Path, log: &Path) -> Result<(), Error> {
         let log_file = File::create(log).doing(|| format!("create {}", log.display()))?;
         let log_again = log_file.try_clone().doing(|| format!("write {}", log.display()))?;
         let mut build = self
@@ -229,7 +238,7 @@ impl Workshop {
             .stderr(log_again)
             .spawn()
             .doing(|| "run go build".to_owned())?;
-        let mut progress = Progress::new(format!("building {name} (once, about {})", recipe.takes));
+        let mut progress = Progress::new(format!("building {} (once, about {})", wants.part, recipe.takes));
         let status = loop {
             if let Some(status) = build.try_wait().doing(|| "wait for go build".to_owned())? {
                 break status;
@@ -240,15 +249,20 @@ impl Workshop {
         if status.success() {
             return Ok(());
         }
-        Err(Error::Build { part: name.to_owned(), folder: recipe.folder.clone(), output: end_of(log) })
+        let (Wants { part, go: wanted }, output) = (wants, end_of(log));
+        // A Go that may not replace itself says so only now.
+        if output.contains("requires go >= ") {
+            return Err(Error::GoTooOld { part, wanted, said: output });
+        }
+        Err(Error::Build { part, folder: recipe.folder.clone(), output })
     }
 }
 
 /// Held until dropped; the machine drops it for a process that was killed.
-fn lock(place: &Path, name: &str) -> Result<File, Error> {
+fn lock(place: &Path, part: &str) -> Result<File, Error> {
     let path = place.join("lock");
     let file = File::create(&path).doing(|| format!("create {}", path.display()))?;
-    let mut progress = Progress::new(format!("waiting for another process that builds {name}"));
+    let mut progress = Progress::new(format!("waiting for another process that builds {part}"));
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -306,3 +320,6 @@ impl Progress {
         let _ = writeln!(io::stderr(), "{}… {} s{how}", self.what, self.since.elapsed().as_secs());
     }
 }
+
+#[cfg(test)]
+mod tests;
