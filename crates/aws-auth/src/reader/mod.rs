@@ -4,9 +4,16 @@
 //! case-insensitive field names; accounts straight into a list of strings. Not here: who matches what (`lookup`),
 //! changing the text (`document`).
 
+mod accounts;
+mod check;
+mod decode;
+mod groups;
+mod json;
+
 use std::ops::Range;
 
 use crate::entry::{Entry, Key};
+use crate::yaml::{self, Document, Kind, Scalar};
 
 /// What the reader makes of one key's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +92,7 @@ pub struct ReadEntry {
 }
 
 /// The `sso` block of a role entry (matched only where the reader's gate for it is on; EKS documents none).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sso {
     /// `permissionSetName`.
     pub permission_set_name: String,
@@ -133,15 +140,119 @@ pub enum ProblemKind {
     WrongType,
     /// The same field twice: the last (of case variants the bytewise largest) wins.
     DuplicateField,
-    /// The `sso` block is invalid: the element is dropped.
+    /// The `sso` block is invalid, or stands beside an ARN: the element is dropped.
     InvalidSso,
+    /// In `mapAccounts`, a list or mapping where an account id should stand: the element is dropped.
+    NotAScalar,
+    /// In `mapAccounts`, a value that its tag does not allow, or too many aliases: the reader stops at this element,
+    /// and it and all later ones read as empty.
+    CutShort,
+}
+
+impl ProblemKind {
+    /// Whether the reader logs an error for it.
+    #[must_use]
+    pub fn is_error(self) -> bool {
+        self != ProblemKind::DuplicateField
+    }
+}
+
+impl Reading {
+    /// The entries that the reader serves from this key, in order, each with the index of its item.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, &ReadEntry)> {
+        let items = if let Reading::List(list) = self { &list.items[..] } else { &[] };
+        items.iter().enumerate().filter_map(|(index, item)| match &item.element {
+            Element::Entry(entry) => Some((index, entry)),
+            Element::Dropped => None,
+        })
+    }
+
+    /// Whether the reader logs an error for this key; `false` for what is unsure.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        match self {
+            Reading::Nothing | Reading::Unsure(_) => false,
+            Reading::NotAList(_) | Reading::Broken(_) => true,
+            Reading::List(list) => {
+                list.items.iter().any(|item| item.problems.iter().any(|problem| problem.kind.is_error()))
+            }
+        }
+    }
 }
 
 /// Reads the value of `key` as the reader does. `None`: the key is absent.
 ///
-/// Never panics and never guesses: what cannot be read for certain is [`Reading::Unsure`].
+/// Never panics and never guesses: what cannot be read for certain is [`Reading::Unsure`]. That is one case only: two
+/// keys of one mapping, such as `1` and `"1"`, become the same JSON name, and what one of them holds cannot become JSON
+/// (`.nan`, more than 10,000 levels). The reader keeps one of the two at random.
 #[must_use]
 pub fn read(key: Key, value: Option<&str>) -> Reading {
-    let _ = (key, value);
-    Reading::Nothing
+    let Some(text) = value.filter(|text| !is_skipped(text)) else { return Reading::Nothing };
+    let document = match yaml::parse(text) {
+        Ok(document) => document,
+        Err(error) => return Reading::Broken(syntax_fault(text, &error)),
+    };
+    let Some(root) = document.nodes.first() else { return Reading::Nothing };
+    if key == Key::MapAccounts {
+        return accounts::read(text, &document);
+    }
+    // What begins with a brace goes to the JSON decoder as it stands, and no object is a list.
+    if text.trim_start().starts_with('{') {
+        return Reading::NotAList(place(text, root.start));
+    }
+    if document.odd
+        && let Err(failure) = check::check(&document)
+    {
+        return failure.into_reading(text);
+    }
+    match root.kind {
+        Kind::Sequence => {
+            let elements = decode::elements(&document, key);
+            Reading::List(list(text, &document, elements))
+        }
+        Kind::Scalar if root.resolve() == Ok(Scalar::Null) => Reading::Nothing,
+        _ => Reading::NotAList(place(text, root.start)),
+    }
 }
+
+/// Values that the reader skips without parsing them (contract, "Parsing").
+fn is_skipped(text: &str) -> bool {
+    matches!(text.trim(), "" | "``" | "\"\"" | "''")
+}
+
+/// Joins what the elements are with where they stand.
+fn list(text: &str, document: &Document<'_>, elements: Vec<(Element, Vec<Problem>)>) -> List {
+    let root = document.nodes.first();
+    let mut items = Vec::with_capacity(elements.len());
+    let mut child = 1;
+    for (element, problems) in elements {
+        let Some(node) = document.nodes.get(child) else { break };
+        items.push(Item { span: node.start..node.end, line: node.line + 1, element, problems });
+        child = node.next;
+    }
+    let style = match root {
+        Some(root) if root.flow => ListStyle::Flow { close: root.end.saturating_sub(1) },
+        _ => {
+            let first = items.first().map_or(0, |item| item.span.start);
+            ListStyle::Block { column: yaml::place_of(text, first).column }
+        }
+    };
+    List { style, items, document_end: document.end }
+}
+
+fn place(text: &str, offset: usize) -> Place {
+    let mark = yaml::place_of(text, offset);
+    Place { line: mark.line + 1, column: mark.column + 1 }
+}
+
+fn syntax_fault(text: &str, error: &yaml::Error) -> Fault {
+    let place = Place { line: error.mark.line + 1, column: error.mark.column + 1 };
+    // The commonest way to break aws-auth deserves its own words, whatever the parser makes of it.
+    if text.get(..error.mark.at).is_some_and(|before| before.trim_end_matches([' ', '\t']).ends_with("{{")) {
+        return Fault { place, message: BRACES.to_owned() };
+    }
+    Fault { place, message: error.cause.to_string() }
+}
+
+const BRACES: &str =
+    "found '{{' at the start of an unquoted value: write it in double quotes, as in \"{{SessionName}}\"";
