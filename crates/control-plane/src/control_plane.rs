@@ -23,7 +23,7 @@ use crate::process::{Folder, Server};
 const ADMIN: &str = "admin";
 /// Ten times what two busy cores need.
 const DEADLINE: Duration = Duration::from_mins(2);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// What a control plane is started with, beyond what every one has.
 #[derive(Debug, Clone, Default)]

@@ -40,7 +40,7 @@ pub enum Part {
 /// # Errors
 /// When Go is missing or too old, when the build fails, or when the cache cannot be written.
 pub fn ensure(part: Part) -> Result<PathBuf, Error> {
-    let workshop = Workshop::of_this_machine()?;
+    let workshop = Workshop::of_this_machine();
     match workshop.ready_made(part) {
         Some(path) => Ok(path),
         None => workshop.build(&Recipe::of(part)),
@@ -142,21 +142,20 @@ struct Wants {
 
 /// Where this machine keeps what the parts are made with and go to.
 struct Workshop {
-    cache: PathBuf,
+    cache: Option<PathBuf>,
     /// A folder as setup-envtest lays it out.
     assets: Option<PathBuf>,
     path: OsString,
 }
 
 impl Workshop {
-    fn of_this_machine() -> Result<Self, Error> {
+    fn of_this_machine() -> Self {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let cache = set("AWS_AUTH_OPERATOR_CACHE")
             .or_else(|| Some(set("XDG_CACHE_HOME")?.join("aws-auth-operator")))
-            .or_else(|| Some(set("HOME")?.join(".cache").join("aws-auth-operator")))
-            .ok_or(Error::NoCache)?;
+            .or_else(|| Some(set("HOME")?.join(".cache").join("aws-auth-operator")));
         let path = env::var_os("PATH").unwrap_or_default();
-        Ok(Self { cache, assets: set("KUBEBUILDER_ASSETS"), path })
+        Self { cache, assets: set("KUBEBUILDER_ASSETS"), path }
     }
 
     /// The part, if somebody else has put it on this machine.
@@ -174,9 +173,10 @@ impl Workshop {
     }
 
     fn build(&self, recipe: &Recipe) -> Result<PathBuf, Error> {
+        let cache = self.cache.as_ref().ok_or(Error::NoCache)?;
         let wants = recipe.wants()?;
         let go_version = self.go_version(recipe, &wants)?;
-        let place = self.cache.join("parts").join(format!("{}-{}", recipe.program, recipe.key(&go_version)?));
+        let place = cache.join("parts").join(format!("{}-{}", recipe.program, recipe.key(&go_version)?));
         let program = place.join(recipe.program);
         if program.is_file() {
             return Ok(program);

@@ -30,7 +30,7 @@ impl Fixture {
 
     fn workshop(&self) -> Workshop {
         let path = env::var_os("PATH").unwrap();
-        Workshop { cache: self.folder.path().join("cache"), assets: None, path }
+        Workshop { cache: Some(self.folder.path().join("cache")), assets: None, path }
     }
 
     fn build(&self) -> Result<PathBuf, Error> {
@@ -125,12 +125,12 @@ fn what_somebody_else_has_put_on_the_machine_is_not_built() {
         fs::write(program, "").unwrap();
     }
     let path = bin.clone().into_os_string();
-    let with_assets = Workshop { cache: PathBuf::new(), assets: Some(assets.clone()), path: path.clone() };
+    let with_assets = Workshop { cache: None, assets: Some(assets.clone()), path: path.clone() };
     assert_eq!(with_assets.ready_made(Part::Etcd), Some(assets.join("etcd")));
     assert_eq!(with_assets.ready_made(Part::Kubectl), Some(assets.join("kubectl")));
     assert_eq!(with_assets.ready_made(Part::KubeApiserver), None, "the folder does not have it");
 
-    let without = Workshop { cache: PathBuf::new(), assets: None, path };
+    let without = Workshop { cache: None, assets: None, path };
     assert_eq!(without.ready_made(Part::Kubectl), Some(bin.join("kubectl")));
     assert_eq!(without.ready_made(Part::Etcd), None, "which etcd that would be is anybody's guess");
 }
