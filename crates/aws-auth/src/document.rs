@@ -129,7 +129,7 @@ fn edit_block(key: Key, text: &str, list: &List, column: usize, edit: &Edit<'_>)
         push_new(&mut new, key, edit, column, line_break, header);
         cuts.push((insert_at..insert_at, new));
     }
-    if !ours_left && edit.insert.is_empty() {
+    if !ours_left && edit.insert.is_empty() && !edit.remove.is_empty() {
         cuts.extend(header_lines(text, list).map(|line| (line, String::new())));
     }
     let mut out = splice(text, cuts);

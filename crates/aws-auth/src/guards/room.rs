@@ -30,6 +30,7 @@ pub(super) fn guard(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Vec<Hold>
             rows += row;
         }
     }
+    data += signed(headers(context, parts));
     // The usual case costs one sum.
     let total: i64 = growing.iter().map(|(_, bytes, _)| bytes).sum();
     let more: i64 = growing.iter().map(|(.., row)| row).sum();
@@ -61,8 +62,7 @@ pub(super) fn guard(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Vec<Hold>
     holds
 }
 
-/// By how many bytes of data and rows of the record the part grows aws-auth; headers and separators are left to the
-/// margin between the guard's limit and Kubernetes'.
+/// By how many bytes of data and rows of the record the part grows aws-auth.
 fn growth(context: &Context<'_, '_>, part: &Part<'_>) -> (i64, i64) {
     let before = part.at.and_then(|at| context.items.item(at)).map_or(0, |item| signed(item.span.len()));
     let after = part.after.as_ref().map_or(0, |(key, entry)| {
@@ -71,11 +71,14 @@ fn growth(context: &Context<'_, '_>, part: &Part<'_>) -> (i64, i64) {
         signed(text.len() + 1)
     });
     let row = i64::from(part.begins.is_some()) - i64::from(part.ends.is_some());
-    let key = part.after.as_ref().map_or(0, |(key, _)| {
-        let known = |key: Key| context.input.aws_auth.source().data.contains_key(key.as_str());
-        if known(*key) { 0 } else { signed(key.as_str().len() + spelling::HEADER.len()) }
-    });
-    (after - before + key, row)
+    (after - before, row)
+}
+
+/// What the first entry of ours in a key brings along: the key's name and the comment above our entries.
+fn headers(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> usize {
+    let comes = |key: Key| parts.iter().any(|part| part.at.is_none() && part.key() == Some(key));
+    let new = |key: &Key| comes(*key) && !context.input.aws_auth.text(*key).contains(spelling::HEADER);
+    Key::ALL.into_iter().filter(new).map(|key| key.as_str().len() + spelling::HEADER.len() + 1).sum()
 }
 
 fn signed(n: impl TryInto<i64>) -> i64 {

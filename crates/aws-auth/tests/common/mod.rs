@@ -1,0 +1,182 @@
+//! What the plan's tests share: small builders, and a cluster that takes a plan's write as the real one would.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::collections::BTreeMap;
+
+use aws_auth::aws_auth::{AwsAuth, Source};
+use aws_auth::mapping::{Adoption, Mapping, MappingType, RawSpec, Spec, SpecError, Uid};
+use aws_auth::ownership::EntryHash;
+use aws_auth::plan::{self, Input, Outcome, Plan};
+use aws_auth::settings::Settings;
+use aws_auth::{Entry, Key, Timestamp};
+
+/// The cluster that every record here belongs to.
+pub const CLUSTER: Uid = Uid([0xc1; 16]);
+/// A moment.
+pub const NOW: Timestamp = Timestamp(1_800_000_000);
+
+/// The UID number `n`.
+pub fn uid(n: u32) -> Uid {
+    let mut bytes = [0; 16];
+    bytes[12..].copy_from_slice(&n.to_be_bytes());
+    Uid(bytes)
+}
+
+/// The role number or name `name` in the usual account.
+pub fn role(name: &str) -> String {
+    format!("arn:aws:iam::111122223333:role/{name}")
+}
+
+/// A spec for an ARN with a username and groups.
+pub fn raw(arn: &str, username: &str, groups: &[&str]) -> RawSpec {
+    RawSpec {
+        arn: Some(arn.to_owned()),
+        username: Some(username.to_owned()),
+        groups: groups.iter().map(|&g| g.to_owned()).collect(),
+        ..RawSpec::default()
+    }
+}
+
+/// A mapping; a spec that breaks a rule stays in it as its error.
+pub fn mapping(name: &str, number: u32, raw: RawSpec) -> Mapping {
+    Mapping {
+        name: name.to_owned(),
+        uid: uid(number),
+        created: Timestamp(1_700_000_000 + i64::from(number)),
+        spec: Spec::parse(raw),
+        applied: None,
+    }
+}
+
+/// A mapping that the plan must take for undecodable.
+pub fn undecodable(name: &str, number: u32) -> Mapping {
+    Mapping {
+        spec: Err(SpecError::Undecodable("groups: expected a list".into())),
+        ..mapping(name, number, RawSpec::default())
+    }
+}
+
+/// A spec that adopts.
+pub fn adopting(raw: RawSpec) -> RawSpec {
+    RawSpec { adoption: Adoption::Adopt, ..raw }
+}
+
+/// A node type.
+pub fn node(arn: &str, mapping_type: MappingType) -> RawSpec {
+    RawSpec { arn: Some(arn.to_owned()), mapping_type, ..RawSpec::default() }
+}
+
+/// aws-auth with these keys.
+pub fn aws_auth(data: &[(&str, &str)]) -> AwsAuth {
+    let data = data.iter().map(|&(key, text)| (key.to_owned(), text.to_owned())).collect();
+    AwsAuth::read(Source { data, ..Source::default() }, CLUSTER)
+}
+
+/// Plans at [`NOW`].
+pub fn plan<'a>(mappings: &'a [&'a Mapping], aws_auth: &'a AwsAuth, settings: &'a Settings) -> Plan<'a> {
+    plan_at(mappings, aws_auth, settings, NOW)
+}
+
+/// Plans at some time.
+pub fn plan_at<'a>(
+    mappings: &'a [&'a Mapping],
+    aws_auth: &'a AwsAuth,
+    settings: &'a Settings,
+    now: Timestamp,
+) -> Plan<'a> {
+    plan::plan(&Input { mappings, aws_auth, cluster: CLUSTER, settings, now })
+}
+
+/// A cluster: mappings and aws-auth, to which writes are applied.
+pub struct World {
+    pub settings: Settings,
+    pub mappings: Vec<Mapping>,
+    pub aws_auth: AwsAuth,
+    pub now: Timestamp,
+}
+
+impl World {
+    /// A cluster whose aws-auth holds this text under mapRoles.
+    pub fn with_roles(text: &str) -> Self {
+        Self::with(aws_auth(&[("mapRoles", text)]))
+    }
+
+    /// A cluster with this aws-auth.
+    pub fn with(aws_auth: AwsAuth) -> Self {
+        Self { settings: Settings::default(), mappings: Vec::new(), aws_auth, now: NOW }
+    }
+
+    /// Plans, and writes what the plan says. Returns the outcomes by mapping *after* that, and how many changes it made.
+    pub fn settle(&mut self) -> (BTreeMap<String, Outcome>, usize) {
+        let mut changes = 0;
+        for _ in 0..3 {
+            let mappings: Vec<&Mapping> = self.mappings.iter().collect();
+            let plan = plan_at(&mappings, &self.aws_auth, &self.settings, self.now);
+            changes += plan.changes.len();
+            let Some(written) = plan.write else {
+                let outcomes = plan
+                    .verdicts
+                    .into_iter()
+                    .map(|verdict| (verdict.mapping.name.clone(), verdict.outcome))
+                    .collect();
+                return (outcomes, changes);
+            };
+            // What a cluster keeps is the text: everything else is read again.
+            self.aws_auth = AwsAuth::read(written.source().clone(), CLUSTER);
+        }
+        panic!("planning on its own result never comes to rest");
+    }
+
+    /// The outcome of one mapping once everything is written.
+    pub fn outcome(&mut self, name: &str) -> Outcome {
+        self.settle().0.remove(name).expect("there is such a mapping")
+    }
+
+    /// The text of mapRoles.
+    pub fn roles(&self) -> &str {
+        self.aws_auth.text(Key::MapRoles)
+    }
+
+    /// Somebody else edits a key.
+    pub fn edit(&mut self, key: Key, change: impl FnOnce(&str) -> String) {
+        let mut source = self.aws_auth.source().clone();
+        let text = change(self.aws_auth.text(key));
+        source.data.insert(key.as_str().to_owned(), text);
+        self.aws_auth = AwsAuth::read(source, CLUSTER);
+    }
+
+    /// Somebody else changes the ownership record.
+    pub fn annotate(&mut self, value: Option<String>) {
+        let mut source = self.aws_auth.source().clone();
+        source.annotations.remove(aws_auth::ownership::ANNOTATION);
+        source.annotations.extend(value.map(|value| (aws_auth::ownership::ANNOTATION.to_owned(), value)));
+        self.aws_auth = AwsAuth::read(source, CLUSTER);
+    }
+
+    /// Notes in every mapping's status what stands for it, as the operator does.
+    pub fn note_applied(&mut self) {
+        for mapping in &mut self.mappings {
+            if let Ok(spec) = &mapping.spec {
+                mapping.applied = Some(EntryHash::of(spec.key(), spec.entry()));
+            }
+        }
+    }
+
+    /// The served entries of a key.
+    pub fn served(&self, key: Key) -> Vec<Entry> {
+        served(&self.aws_auth, key)
+    }
+}
+
+/// The served entries of a key.
+pub fn served(aws_auth: &AwsAuth, key: Key) -> Vec<Entry> {
+    aws_auth
+        .key(key)
+        .items()
+        .filter_map(|(_, item, _)| match &item.element {
+            aws_auth::reader::Element::Entry(read) => Some(read.entry.clone()),
+            aws_auth::reader::Element::Dropped => None,
+        })
+        .collect()
+}

@@ -1,0 +1,545 @@
+//! What the plan does in the cases that are easy to get wrong, one test each.
+
+mod common;
+
+use aws_auth::arn::Principal;
+use aws_auth::mapping::{MappingType, RawSpec};
+use aws_auth::plan::{ChangeKind, HoldReason, Outcome, RefusalRule};
+use aws_auth::settings::{AuthenticationMode, ClusterCreator, Mode, SYSTEM_MASTERS};
+use aws_auth::{Key, Timestamp};
+use common::{World, adopting, aws_auth, mapping, node, plan, raw, role, undecodable};
+
+const FOREIGN: &str = "# who may in\n- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes] # from eksctl\n- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups:\n    - system:masters\n";
+
+fn foreign() -> World {
+    World::with_roles(FOREIGN)
+}
+
+fn dev() -> RawSpec {
+    raw(&role("dev"), "dev:{{SessionName}}", &["developers"])
+}
+
+#[test]
+fn a_new_mapping_is_added_below_the_foreign_entries_under_one_comment() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    assert_eq!(
+        world.roles(),
+        format!(
+            "{FOREIGN}# Managed by aws-auth-operator from IamMapping objects: edits to the entries below are undone.\n- rolearn: \"arn:aws:iam::111122223333:role/dev\"\n  username: \"dev:{{{{SessionName}}}}\"\n  groups:\n  - \"developers\"\n"
+        )
+    );
+}
+
+#[test]
+fn without_a_mapping_nothing_is_written() {
+    let world = foreign();
+    assert!(plan(&[], &world.aws_auth, &world.settings).write.is_none());
+    let missing = aws_auth::aws_auth::AwsAuth::missing();
+    assert!(plan(&[], &missing, &world.settings).write.is_none());
+}
+
+#[test]
+fn a_missing_aws_auth_is_made_with_the_mappings_alone() {
+    let mut world = World::with(aws_auth::aws_auth::AwsAuth::missing());
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    assert!(world.aws_auth.exists());
+    assert_eq!(world.served(Key::MapRoles).len(), 1);
+}
+
+#[test]
+fn a_deleted_mapping_takes_its_entry_along_and_nothing_else() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn a_changed_mapping_changes_its_entry_in_place() {
+    let mut world = foreign();
+    world.mappings.push(mapping("a", 1, dev()));
+    world.mappings.push(mapping("b", 2, raw(&role("zed"), "zed", &["z"])));
+    world.settle();
+    world.mappings[0] = mapping("a", 1, raw(&role("dev"), "dev", &["other"]));
+    let (_, changes) = world.settle();
+    assert_eq!(changes, 1);
+    let names: Vec<String> = world.served(Key::MapRoles).into_iter().map(|entry| entry.username).collect();
+    assert_eq!(names, ["system:node:{{EC2PrivateDNSName}}", "ops", "dev", "zed"]);
+}
+
+#[test]
+fn an_entry_that_somebody_edited_is_put_back() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let right = world.roles().to_owned();
+    world.edit(Key::MapRoles, |text| text.replace("developers", "system:masters"));
+    let mappings: Vec<_> = world.mappings.iter().collect();
+    let plan = plan(&mappings, &world.aws_auth, &world.settings);
+    assert_eq!(plan.changes.len(), 1);
+    assert_eq!(plan.changes[0].kind, ChangeKind::PutBack);
+    world.settle();
+    assert_eq!(world.roles(), right);
+}
+
+#[test]
+fn an_entry_that_somebody_removed_is_put_back() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.edit(Key::MapRoles, |_| FOREIGN.to_owned());
+    let mappings: Vec<_> = world.mappings.iter().collect();
+    assert_eq!(plan(&mappings, &world.aws_auth, &world.settings).changes[0].kind, ChangeKind::PutBack);
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+}
+
+#[test]
+fn an_edited_entry_goes_when_its_mapping_goes() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.edit(Key::MapRoles, |text| text.replace("developers", "others"));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn a_foreign_entry_for_the_principal_is_a_conflict_and_stays() {
+    let mut world = foreign();
+    world.mappings.push(mapping("ops", 1, raw(&role("OPS"), "other", &["viewers"])));
+    assert_eq!(
+        world.outcome("ops"),
+        Outcome::ForeignConflict { key: Key::MapRoles, line: 5, ours_rules: false }
+    );
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn a_role_in_map_users_is_the_same_principal() {
+    let users = "- userarn: arn:aws:iam::111122223333:role/dev\n  username: x\n";
+    let mut world = World::with(aws_auth(&[("mapUsers", users)]));
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert!(matches!(world.outcome("dev"), Outcome::ForeignConflict { key: Key::MapUsers, line: 1, .. }));
+    assert_eq!(world.aws_auth.text(Key::MapRoles), "");
+}
+
+#[test]
+fn a_foreign_entry_that_appears_later_is_reported_and_nothing_is_rewritten() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let later = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: eksctl\n";
+    world.edit(Key::MapRoles, |text| format!("{text}{later}"));
+    let before = world.roles().to_owned();
+    assert!(matches!(world.outcome("dev"), Outcome::ForeignConflict { ours_rules: false, .. }));
+    assert_eq!(world.roles(), before);
+    // Deleting the mapping takes ours and leaves theirs.
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), format!("{FOREIGN}{later}"));
+}
+
+#[test]
+fn an_identical_foreign_entry_is_not_taken_for_ours() {
+    let mut world =
+        World::with_roles("- rolearn: arn:aws:iam::111122223333:role/dev\n  username: d\n  groups: [b, a]\n");
+    let text = world.roles().to_owned();
+    world.mappings.push(mapping("dev", 1, raw(&role("dev"), "d", &["a", "b"])));
+    assert_eq!(world.outcome("dev"), Outcome::AlreadyPresent);
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), text);
+}
+
+#[test]
+fn adopt_takes_a_foreign_entry_over_in_place() {
+    let mut world = World::with_roles(
+        "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: old\n# end\n- rolearn: arn:aws:iam::111122223333:role/x\n  username: x\n",
+    );
+    world.mappings.push(mapping("dev", 1, adopting(raw(&role("dev"), "d", &["g"]))));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    let names: Vec<String> = world.served(Key::MapRoles).into_iter().map(|entry| entry.username).collect();
+    assert_eq!(names, ["d", "x"]);
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), "# end\n- rolearn: arn:aws:iam::111122223333:role/x\n  username: x\n");
+}
+
+#[test]
+fn adopting_an_admin_needs_the_privilege_that_writing_it_would_need() {
+    let mut world = foreign();
+    world.mappings.push(mapping("ops", 1, adopting(raw(&role("ops"), "ops", &["viewers"]))));
+    assert!(
+        matches!(world.outcome("ops"), Outcome::Refused(refusal) if refusal.rule == RefusalRule::Privileged)
+    );
+    assert_eq!(world.roles(), FOREIGN);
+    world.settings.policy.privileged.insert(Principal::parse(&role("ops")).unwrap().key());
+    world.settings.guards.min_admins = 0;
+    assert_eq!(world.outcome("ops"), Outcome::Applied);
+}
+
+#[test]
+fn of_two_mappings_for_one_principal_the_older_wins_whatever_the_case_or_path() {
+    let mut world = foreign();
+    world.mappings.push(mapping("a-younger", 2, raw(&role("team/DEV"), "younger", &[])));
+    world.mappings.push(mapping("z-older", 1, dev()));
+    let (mut outcomes, _) = world.settle();
+    assert_eq!(outcomes.remove("z-older"), Some(Outcome::Applied));
+    assert_eq!(outcomes.remove("a-younger"), Some(Outcome::DuplicatePrincipal { winner: "z-older".into() }));
+}
+
+#[test]
+fn the_mapping_on_record_keeps_its_principal_against_an_older_one() {
+    let mut world = foreign();
+    world.mappings.push(mapping("b", 5, dev()));
+    world.settle();
+    world.mappings.push(mapping("a", 1, raw(&role("dev"), "older", &[])));
+    let (outcomes, changes) = world.settle();
+    assert_eq!(outcomes["b"], Outcome::Applied);
+    assert_eq!(changes, 0);
+}
+
+#[test]
+fn a_mapping_made_again_under_another_uid_takes_its_entry_over() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let text = world.roles().to_owned();
+    world.mappings = vec![mapping("dev", 2, dev())];
+    assert_eq!(world.settle().1, 0);
+    assert_eq!(world.roles(), text);
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn a_paused_mapping_keeps_what_it_has_but_deletion_and_expiry_beat_it() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let text = world.roles().to_owned();
+    let paused = RawSpec { paused: true, ..raw(&role("dev"), "changed", &[]) };
+    world.mappings = vec![mapping("dev", 1, paused.clone())];
+    assert_eq!(world.outcome("dev"), Outcome::Paused);
+    assert_eq!(world.roles(), text);
+    world.mappings = vec![mapping("dev", 1, RawSpec { expires_at: Some(Timestamp(world.now.0)), ..paused })];
+    assert_eq!(world.outcome("dev"), Outcome::Expired);
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn at_expires_at_the_entry_goes_and_the_plan_says_when_to_look_again() {
+    let mut world = foreign();
+    let end = Timestamp(world.now.0 + 7200);
+    world.mappings.push(mapping("dev", 1, RawSpec { expires_at: Some(end), ..dev() }));
+    world.settle();
+    let mappings: Vec<_> = world.mappings.iter().collect();
+    assert_eq!(plan(&mappings, &world.aws_auth, &world.settings).wake, Some(Timestamp(end.0 - 3600)));
+    world.now = end;
+    assert_eq!(world.outcome("dev"), Outcome::Expired);
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn an_object_that_does_not_decode_freezes_its_own_entry_alone() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.mappings.push(mapping("qa", 2, raw(&role("qa"), "qa", &[])));
+    world.settle();
+    world.mappings[0] = undecodable("dev", 1);
+    world.mappings[1] = mapping("qa", 2, raw(&role("qa"), "qa2", &[]));
+    let (outcomes, changes) = world.settle();
+    assert!(matches!(outcomes["dev"], Outcome::Invalid(_)));
+    assert_eq!(outcomes["qa"], Outcome::Applied);
+    assert_eq!(changes, 1);
+    assert_eq!(world.served(Key::MapRoles).len(), 4);
+}
+
+#[test]
+fn privileged_values_are_refused_unless_the_configuration_lists_the_principal() {
+    let cases = [
+        raw(&role("x"), "system:admin", &[]),
+        raw(&role("x"), "eks:x", &[]),
+        raw(&role("x"), "x", &["system:masters"]),
+        raw(&role("x"), "x", &["a", "eks:y"]),
+        node(&role("x"), MappingType::Ec2Linux),
+        node(&role("x"), MappingType::FargateLinux),
+        RawSpec { account_id: Some("111122223333".into()), ..RawSpec::default() },
+    ];
+    for case in cases {
+        let mut world = foreign();
+        world.mappings.push(mapping("x", 1, case.clone()));
+        assert!(
+            matches!(world.outcome("x"), Outcome::Refused(refusal) if refusal.rule == RefusalRule::Privileged),
+            "{case:?}"
+        );
+        assert_eq!(world.roles(), FOREIGN);
+        let principal = world.mappings[0].spec.as_ref().unwrap().principal().key();
+        world.settings.policy.privileged.insert(principal);
+        assert_eq!(world.outcome("x"), Outcome::Applied, "{case:?}");
+    }
+}
+
+fn creator(ensure: bool) -> ClusterCreator {
+    ClusterCreator {
+        principal: Principal::parse(&role("creator")).unwrap(),
+        username: "kubernetes-admin".into(),
+        ensure,
+    }
+}
+
+#[test]
+fn a_mapping_for_the_cluster_creator_is_refused() {
+    let mut world = foreign();
+    world.settings.creator = Some(creator(false));
+    world.mappings.push(mapping("c", 1, raw(&role("path/Creator"), "nobody", &[])));
+    assert!(matches!(world.outcome("c"), Outcome::Refused(refusal) if refusal.rule == RefusalRule::Pinned));
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn an_entry_that_demotes_the_creator_becomes_its_binding() {
+    let mut world = World::with_roles(&format!(
+        "{FOREIGN}- rolearn: arn:aws:iam::111122223333:role/creator\n  username: nobody\n  groups: []\n"
+    ));
+    world.settings.creator = Some(creator(false));
+    world.settle();
+    let entries = world.served(Key::MapRoles);
+    assert_eq!(entries[2].username, "kubernetes-admin");
+    assert_eq!(entries[2].groups, [SYSTEM_MASTERS]);
+    assert!(world.roles().starts_with(FOREIGN));
+}
+
+#[test]
+fn the_creators_binding_is_written_out_and_put_back_where_ensure_asks_for_it() {
+    let mut world = foreign();
+    world.settings.creator = Some(creator(true));
+    world.settle();
+    let whole = world.roles().to_owned();
+    assert_eq!(world.served(Key::MapRoles).len(), 3);
+    world.edit(Key::MapRoles, |_| FOREIGN.to_owned());
+    world.settle();
+    assert_eq!(world.roles(), whole);
+    world.edit(Key::MapRoles, |text| text.replace("- \"system:masters\"", "- \"view\""));
+    world.settle();
+    assert_eq!(world.roles(), whole);
+}
+
+#[test]
+fn no_mapping_demotes_or_removes_a_protected_principal() {
+    let mut world = foreign();
+    let principal = Principal::parse(&role("dev")).unwrap().key();
+    world.settings.protected.insert(principal);
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert_eq!(world.outcome("dev"), Outcome::Applied, "adding harms nobody");
+    let text = world.roles().to_owned();
+    world.mappings[0] = mapping("dev", 1, raw(&role("dev"), "dev", &[]));
+    assert!(matches!(world.outcome("dev"), Outcome::Held { reason: HoldReason::Protected, .. }));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), text);
+}
+
+fn admins(names: &[&str]) -> World {
+    let mut world = World::with_roles("- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: n\n");
+    for (n, name) in names.iter().enumerate() {
+        world.settings.policy.privileged.insert(Principal::parse(&role(name)).unwrap().key());
+        world.mappings.push(mapping(
+            name,
+            u32::try_from(n).unwrap() + 1,
+            raw(&role(name), name, &[SYSTEM_MASTERS]),
+        ));
+    }
+    world.settle();
+    world
+}
+
+#[test]
+fn the_last_admin_stays() {
+    let mut world = admins(&["a", "b"]);
+    world.mappings.clear();
+    world.settle();
+    let left: Vec<String> = world.served(Key::MapRoles).into_iter().map(|entry| entry.username).collect();
+    assert_eq!(left.len(), 2, "one admin and the node: {left:?}");
+    let held = plan(&[], &world.aws_auth, &world.settings).held;
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0].reason, HoldReason::LastAdmin);
+}
+
+#[test]
+fn the_last_admin_is_not_demoted_either() {
+    let mut world = admins(&["a"]);
+    world.mappings[0] = mapping("a", 1, raw(&role("a"), "a", &["view"]));
+    assert!(matches!(world.outcome("a"), Outcome::Held { reason: HoldReason::LastAdmin, .. }));
+    assert_eq!(world.served(Key::MapRoles)[1].groups, [SYSTEM_MASTERS]);
+}
+
+#[test]
+fn the_last_admin_goes_when_another_comes_in_the_same_write() {
+    let mut world = admins(&["a"]);
+    world.settings.policy.privileged.insert(Principal::parse(&role("b")).unwrap().key());
+    world.mappings = vec![mapping("b", 9, raw(&role("b"), "b", &[SYSTEM_MASTERS]))];
+    let (outcomes, changes) = world.settle();
+    assert_eq!(outcomes["b"], Outcome::Applied);
+    assert_eq!(changes, 2);
+}
+
+#[test]
+fn an_entry_with_a_role_path_or_a_shadowed_or_an_expiring_one_is_no_admin() {
+    let text = "- rolearn: arn:aws:iam::111122223333:role/p/ath\n  groups: [system:masters]\n- rolearn: arn:aws:iam::111122223333:role/shadowed\n  groups: [system:masters]\n- rolearn: arn:aws:iam::111122223333:role/shadowed\n  groups: []\n";
+    let mut world = World::with_roles(text);
+    world.settings.policy.privileged.insert(Principal::parse(&role("e")).unwrap().key());
+    let end = Some(Timestamp(world.now.0 + 60));
+    let expiring = RawSpec { expires_at: end, ..raw(&role("e"), "e", &[SYSTEM_MASTERS]) };
+    world.mappings.push(mapping("e", 1, expiring));
+    world.settle();
+    let mappings: Vec<_> = world.mappings.iter().collect();
+    assert_eq!(plan(&mappings, &world.aws_auth, &world.settings).admins.before, 0);
+}
+
+#[test]
+fn a_broken_key_is_held_with_line_and_column_and_the_others_go_on() {
+    let mut world = World::with(aws_auth(&[
+        ("mapRoles", FOREIGN),
+        ("mapUsers", "- userarn: arn:aws:iam::111122223333:user/x\n  username: {{SessionName}}\n"),
+    ]));
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.mappings.push(mapping("jane", 2, raw("arn:aws:iam::111122223333:user/jane", "jane", &[])));
+    let (outcomes, _) = world.settle();
+    assert_eq!(outcomes["dev"], Outcome::Applied);
+    let Outcome::Held { reason: HoldReason::TargetMalformed, message } = &outcomes["jane"] else {
+        panic!("{:?}", outcomes["jane"])
+    };
+    assert!(message.contains("mapUsers of aws-auth, line 2, column "), "{message}");
+}
+
+#[test]
+fn entries_hidden_by_a_broken_key_are_neither_forgotten_nor_written_twice() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let whole = world.roles().to_owned();
+    world.edit(Key::MapRoles, |text| format!("{text}  oops: [\n"));
+    world.mappings.clear();
+    world.settle();
+    assert!(world.roles().ends_with("oops: [\n"));
+    world.edit(Key::MapRoles, |_| whole);
+    world.settle();
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn with_the_record_lost_nothing_is_removed() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let whole = world.roles().to_owned();
+    world.mappings.clear();
+    world.annotate(None);
+    world.settle();
+    assert_eq!(world.roles(), whole);
+}
+
+#[test]
+fn with_the_record_lost_an_entry_is_ours_again_where_its_mappings_status_says_so() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.note_applied();
+    world.annotate(Some("garbage".into()));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn mode_observe_says_what_would_be_and_writes_nothing() {
+    let mut world = foreign();
+    world.settings.mode = Mode::Observe;
+    world.mappings.push(mapping("dev", 1, dev()));
+    let mappings: Vec<_> = world.mappings.iter().collect();
+    let plan = plan(&mappings, &world.aws_auth, &world.settings);
+    assert!(plan.write.is_none());
+    assert_eq!(plan.changes.len(), 1);
+    assert_eq!(plan.verdicts[0].outcome, Outcome::Observed);
+}
+
+#[test]
+fn with_authentication_mode_api_no_mapping_is_ready() {
+    let mut world = foreign();
+    world.settings.authentication_mode = AuthenticationMode::Api;
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert_eq!(world.outcome("dev"), Outcome::NotRead);
+}
+
+#[test]
+fn a_full_aws_auth_takes_the_oldest_and_still_lets_go() {
+    let mut world = foreign();
+    world.settings.guards.max_data_bytes = FOREIGN.len() + 600;
+    for n in 1..=9 {
+        let name = format!("m{n}");
+        world.mappings.push(mapping(&name, 10 - n, raw(&role(&name), &name, &["g"])));
+    }
+    let (outcomes, _) = world.settle();
+    assert_eq!(outcomes["m9"], Outcome::Applied, "the oldest");
+    assert!(matches!(outcomes["m1"], Outcome::Held { reason: HoldReason::TargetFull, .. }), "the youngest");
+    let held = outcomes.values().filter(|outcome| matches!(outcome, Outcome::Held { .. })).count();
+    world.mappings.retain(|mapping| mapping.name != "m9");
+    let (outcomes, _) = world.settle();
+    let held_now = outcomes.values().filter(|outcome| matches!(outcome, Outcome::Held { .. })).count();
+    assert_eq!(held_now, held - 1);
+}
+
+#[test]
+fn json_keeps_its_shape_and_its_unknown_fields() {
+    let json = "[{\"rolearn\": \"arn:aws:iam::111122223333:role/a\", \"username\": \"a\", \"note\": 1}]";
+    let mut world = World::with_roles(json);
+    world.mappings.push(mapping("dev", 1, raw(&role("dev"), "jos\u{e9}", &["g"])));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    serde_json::from_str::<serde_json::Value>(world.roles()).expect("still JSON");
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), json);
+}
+
+#[test]
+fn windows_line_ends_and_a_missing_last_one_stay() {
+    let text = "- rolearn: arn:aws:iam::111122223333:role/a\r\n  username: a";
+    let mut world = World::with_roles(text);
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    assert!(!world.roles().replace("\r\n", "").contains('\n'));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), text);
+}
+
+#[test]
+fn an_edit_that_would_change_a_foreign_block_scalar_is_held() {
+    // Without a line break at its end the scalar is "a"; whatever is appended makes it "a\n".
+    let text = "- rolearn: arn:aws:iam::111122223333:role/a\n  username: |\n    a";
+    let mut world = World::with_roles(text);
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert!(matches!(world.outcome("dev"), Outcome::Held { reason: HoldReason::VerifierRejected, .. }));
+    assert_eq!(world.roles(), text);
+}
+
+#[test]
+fn entries_go_before_the_end_of_the_first_document() {
+    let text = "---\n- rolearn: arn:aws:iam::111122223333:role/a\n  username: a\n...\n# never read\n";
+    let mut world = World::with_roles(text);
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    assert!(world.roles().ends_with("...\n# never read\n"));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), text);
+}
