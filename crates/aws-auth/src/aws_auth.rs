@@ -166,7 +166,8 @@ impl ReadKey {
     }
 
     /// The list's items with their identities; empty when there is no list.
-    pub fn items(&self) -> impl Iterator<Item = (usize, &Item, Option<&Identity>)> {
+    #[must_use]
+    pub fn items(&self) -> impl ExactSizeIterator<Item = (usize, &Item, Option<&Identity>)> {
         let items = match &self.reading {
             Reading::List(list) => list.items.as_slice(),
             _ => &[],

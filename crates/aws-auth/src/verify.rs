@@ -4,14 +4,14 @@
 //! Shares no code with `plan` and `document`, which made the texts: it knows only readings. Not here: whether the
 //! change is a good idea (`guards`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use thiserror::Error;
 
 use crate::arn::PrincipalKey;
 use crate::aws_auth::AwsAuth;
 use crate::entry::{Entry, Key};
-use crate::ownership;
+use crate::ownership::{self, PrincipalHash};
 use crate::reader::{Element, Item, Reading};
 
 /// What a write is meant to do to one key.
@@ -151,15 +151,21 @@ fn alone<'a>(
         .flat_map(|key| intent(key).goes.iter().filter_map(move |&n| before.key(key).identity(n)))
         .map(|identity| &identity.principal)
         .collect();
-    let mut standing: HashMap<&PrincipalKey, usize> = HashMap::new();
-    for identity in Key::ALL.into_iter().flat_map(|key| after.key(key).items()).filter_map(|(.., id)| id) {
-        *standing.entry(&identity.principal).or_default() += 1;
-    }
+    let identities = || Key::ALL.into_iter().flat_map(|key| after.key(key).items()).filter_map(|(.., id)| id);
+    let mut standing: Vec<PrincipalHash> = identities().map(|identity| identity.principal_hash).collect();
+    standing.sort_unstable();
     for key in Key::ALL {
         for entry in &intent(key).comes {
             let principal = PrincipalKey::of(&entry.arn);
             let excused = gone.contains(&principal) || pinned == Some(&principal);
-            if !excused && standing.get(&principal).is_some_and(|&count| count > 1) {
+            let hash = PrincipalHash::of(&principal);
+            let from = standing.partition_point(|other| *other < hash);
+            // Equal hashes are seldom two principals: only then is it worth looking at each.
+            let several = standing.get(from + 1) == Some(&hash);
+            if !excused
+                && several
+                && identities().filter(|identity| identity.principal == principal).count() > 1
+            {
                 return Err(Rejection::Shadows { key, arn: entry.arn.clone() });
             }
         }

@@ -1,5 +1,12 @@
 //! What the plan does in the cases that are easy to get wrong, one test each.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what must hold by failing"
+)]
+
 mod common;
 
 use aws_auth::arn::Principal;

@@ -3,13 +3,11 @@
 //! A row of the record finds its item by the hash of its principal; among several items for one principal the hash of
 //! what was written decides, and where it does not, nobody's item is claimed. Not here: what to do with an item.
 
-use std::collections::HashMap;
-
 use crate::arn::PrincipalKey;
 use crate::aws_auth::{AwsAuth, Identity};
 use crate::entry::{Entry, Key};
 use crate::mapping::{Mapping, Uid};
-use crate::ownership::{EntryHash, Owned, PrincipalHash};
+use crate::ownership::{Owned, PrincipalHash, Record};
 use crate::reader::{Element, Item, Reading};
 
 /// One item: its key and its index in that key's list.
@@ -108,96 +106,128 @@ impl Claim {
 }
 
 /// The record's rows with what they claim.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Claims {
-    rows: HashMap<Uid, (Owned, Claim)>,
-    owners: HashMap<At, Uid>,
+    /// Sorted by UID.
+    rows: Vec<(Owned, Claim)>,
+    owners: Owners,
+}
+
+/// Who owns each item of each key, in the order of [`Key::ALL`].
+#[derive(Debug)]
+struct Owners([Vec<Option<Uid>>; 3]);
+
+impl Owners {
+    fn slot(&self, at: At) -> Option<&Option<Uid>> {
+        let [roles, users, accounts] = &self.0;
+        match at.key {
+            Key::MapRoles => roles.get(at.index),
+            Key::MapUsers => users.get(at.index),
+            Key::MapAccounts => accounts.get(at.index),
+        }
+    }
+
+    fn is_free(&self, at: At) -> bool {
+        self.slot(at).is_some_and(Option::is_none)
+    }
+
+    fn take(&mut self, at: At, uid: Uid) {
+        let [roles, users, accounts] = &mut self.0;
+        let of_key = match at.key {
+            Key::MapRoles => roles,
+            Key::MapUsers => users,
+            Key::MapAccounts => accounts,
+        };
+        if let Some(slot) = of_key.get_mut(at.index) {
+            *slot = Some(uid);
+        }
+    }
 }
 
 impl Claims {
     /// Holds the record against the items; with the record lost, claims what living mappings know as theirs.
     #[must_use]
     pub fn of(aws_auth: &AwsAuth, items: &Items<'_>, mappings: &[&Mapping]) -> Self {
-        let all_readable = Key::ALL
-            .into_iter()
-            .all(|key| matches!(aws_auth.key(key).reading(), Reading::Nothing | Reading::List(_)));
-        let mut claims = Self::default();
-        match aws_auth.record() {
-            Ok(record) => {
-                // Exact matches first, so that no edited neighbour takes an item that is another row's own.
-                let mut rest = Vec::new();
-                for row in record.rows() {
-                    let exact = items
-                        .hashed(row.principal)
-                        .find(|at| items.identity(*at).is_some_and(|id| id.entry_hash == row.entry));
-                    match exact {
-                        Some(at) if claims.owners.insert(at, row.uid).is_none() => {
-                            claims.rows.insert(row.uid, (*row, Claim::Intact(at)));
-                        }
-                        _ => rest.push(row),
-                    }
-                }
-                for row in rest {
-                    let free: Vec<At> = items
-                        .hashed(row.principal)
-                        .filter(|at| !claims.owners.contains_key(at))
-                        .take(2)
-                        .collect();
-                    let claim = match free.as_slice() {
-                        [] if all_readable => Claim::Gone,
-                        [] => Claim::Unseen,
-                        [at] => Claim::Edited(*at),
-                        _ => Claim::Ambiguous,
-                    };
-                    if let Some(at) = claim.at() {
-                        claims.owners.insert(at, row.uid);
-                    }
-                    claims.rows.insert(row.uid, (*row, claim));
-                }
-            }
-            Err(_) => claims.recover(items, mappings),
-        }
-        claims
-    }
-
-    /// The record is lost: an item is ours again only where it is exactly what its living mapping's status says was
-    /// applied.
-    fn recover(&mut self, items: &Items<'_>, mappings: &[&Mapping]) {
-        for mapping in mappings {
-            let (Ok(spec), Some(applied)) = (&mapping.spec, mapping.applied) else { continue };
-            let found = items
-                .of_principal(spec.principal_hash(), spec.principal_key())
-                .find(|at| items.identity(*at).is_some_and(|id| id.entry_hash == applied));
-            if let Some(at) = found
-                && !self.owners.contains_key(&at)
-            {
-                self.owners.insert(at, mapping.uid);
-                let row = Owned { uid: mapping.uid, principal: spec.principal_hash(), entry: applied };
-                self.rows.insert(mapping.uid, (row, Claim::Intact(at)));
-            }
-        }
+        let mut owners = Owners(Key::ALL.map(|key| vec![None; aws_auth.key(key).items().len()]));
+        let rows = match aws_auth.record() {
+            Ok(record) => hold_against(record, aws_auth, items, &mut owners),
+            Err(_) => recover(items, mappings, &mut owners),
+        };
+        Self { rows, owners }
     }
 
     /// The row of a mapping and what it claims.
     #[must_use]
     pub fn get(&self, uid: Uid) -> Option<(Owned, Claim)> {
-        self.rows.get(&uid).copied()
+        let at = self.rows.binary_search_by_key(&uid, |(row, _)| row.uid).ok()?;
+        self.rows.get(at).copied()
     }
 
-    /// Every row, in no particular order.
-    pub fn rows(&self) -> impl Iterator<Item = (Owned, Claim)> + '_ {
-        self.rows.values().copied()
+    /// Every row, sorted by UID.
+    #[must_use]
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = (Owned, Claim)> + '_ {
+        self.rows.iter().copied()
     }
 
     /// Who owns an item.
     #[must_use]
     pub fn owner(&self, at: At) -> Option<Uid> {
-        self.owners.get(&at).copied()
+        *self.owners.slot(at)?
     }
 }
 
-/// The hash of what an item says, for the record.
-#[must_use]
-pub fn entry_hash(items: &Items<'_>, at: At) -> Option<EntryHash> {
-    items.identity(at).map(|identity| identity.entry_hash)
+fn hold_against(
+    record: &Record,
+    aws_auth: &AwsAuth,
+    items: &Items<'_>,
+    owners: &mut Owners,
+) -> Vec<(Owned, Claim)> {
+    let readable = |key: Key| matches!(aws_auth.key(key).reading(), Reading::Nothing | Reading::List(_));
+    let unfound = if Key::ALL.into_iter().all(readable) { Claim::Gone } else { Claim::Unseen };
+    // Exact matches first, so that no edited neighbour takes an item that is another row's own.
+    let mut rows: Vec<(Owned, Claim)> = record
+        .rows()
+        .iter()
+        .map(|row| {
+            let written =
+                |at: &At| items.identity(*at).is_some_and(|identity| identity.entry_hash == row.entry);
+            let exact = items.hashed(row.principal).find(|at| owners.is_free(*at) && written(at));
+            if let Some(at) = exact {
+                owners.take(at, row.uid);
+            }
+            (*row, exact.map_or(unfound, Claim::Intact))
+        })
+        .collect();
+    for (row, claim) in rows.iter_mut().filter(|(_, claim)| claim.at().is_none()) {
+        let mut free = items.hashed(row.principal).filter(|at| owners.is_free(*at));
+        *claim = match (free.next(), free.next()) {
+            (None, _) => unfound,
+            (Some(at), None) => Claim::Edited(at),
+            (Some(_), Some(_)) => Claim::Ambiguous,
+        };
+        if let Some(at) = claim.at() {
+            owners.take(at, row.uid);
+        }
+    }
+    rows
+}
+
+/// The record is lost: an item is ours again only where it is exactly what its living mapping's status says was
+/// applied.
+fn recover(items: &Items<'_>, mappings: &[&Mapping], owners: &mut Owners) -> Vec<(Owned, Claim)> {
+    let mut rows = Vec::new();
+    for mapping in mappings {
+        let (Ok(spec), Some(applied)) = (&mapping.spec, mapping.applied) else { continue };
+        let written = |at: &At| items.identity(*at).is_some_and(|identity| identity.entry_hash == applied);
+        let found = items
+            .of_principal(spec.principal_hash(), spec.principal_key())
+            .find(|at| owners.is_free(*at) && written(at));
+        if let Some(at) = found {
+            owners.take(at, mapping.uid);
+            let row = Owned { uid: mapping.uid, principal: spec.principal_hash(), entry: applied };
+            rows.push((row, Claim::Intact(at)));
+        }
+    }
+    rows.sort_unstable_by_key(|(row, _)| row.uid);
+    rows
 }

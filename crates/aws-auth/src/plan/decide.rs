@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::arn::PrincipalKey;
 use crate::entry::{Entry, Key};
 use crate::mapping::{Adoption, Mapping, Spec, Uid};
 use crate::ownership::{EntryHash, Owned};
@@ -42,7 +41,7 @@ enum Standing<'a> {
 pub fn decide<'a>(input: &Input<'a>, items: &Items<'a>, claims: &Claims) -> Decision<'a> {
     let mut mappings: Vec<&'a Mapping> = input.mappings.to_vec();
     mappings.sort_unstable_by(|a, b| (&a.name, a.uid).cmp(&(&b.name, b.uid)));
-    let winners = winners(input, claims, &mappings);
+    let losses = losses(input, claims, &mappings);
     let mut decider = Decider {
         input,
         items,
@@ -54,9 +53,10 @@ pub fn decide<'a>(input: &Input<'a>, items: &Items<'a>, claims: &Claims) -> Deci
     let orphans = decider.orphans(&mappings);
     let verdicts = mappings
         .iter()
-        .map(|&mapping| {
+        .zip(losses)
+        .map(|(&mapping, winner)| {
             let applied = decider.standing_entry(mapping.uid);
-            let outcome = decider.judge(mapping, &winners, &orphans);
+            let outcome = decider.judge(mapping, winner, &orphans);
             Verdict { mapping, outcome, applied }
         })
         .collect();
@@ -81,35 +81,41 @@ fn standing<'a>(input: &Input<'_>, mapping: &'a Mapping) -> Standing<'a> {
     }
 }
 
-/// Which mapping has each principal: the one on record, then the oldest, then the first by name. Expired mappings do
-/// not compete; refused ones only with what stands for them.
-fn winners<'a>(
-    input: &Input<'a>,
-    claims: &Claims,
-    mappings: &[&'a Mapping],
-) -> HashMap<&'a PrincipalKey, &'a Mapping> {
+/// For each mapping the one that has its principal instead: the one on record, then the oldest, then the first by
+/// name. Expired mappings do not compete; refused ones only with what stands for them.
+fn losses<'a>(input: &Input<'a>, claims: &Claims, mappings: &[&'a Mapping]) -> Vec<Option<&'a Mapping>> {
     let rank = |mapping: &Mapping| (claims.get(mapping.uid).is_none(), mapping.created);
-    let mut winners: HashMap<&PrincipalKey, &Mapping> = HashMap::with_capacity(mappings.len());
-    for &mapping in mappings {
-        let Ok(spec) = &mapping.spec else { continue };
-        let competes = match standing(input, mapping) {
-            Standing::Wants(_) | Standing::Frozen(Outcome::Paused) => true,
-            Standing::Frozen(_) => claims.get(mapping.uid).is_some(),
-            Standing::Expired(_) => false,
+    let competes = |mapping: &Mapping| match standing(input, mapping) {
+        Standing::Wants(_) | Standing::Frozen(Outcome::Paused) => true,
+        Standing::Frozen(_) => claims.get(mapping.uid).is_some(),
+        Standing::Expired(_) => false,
+    };
+    let mut by_principal: Vec<(&Spec, usize)> = mappings
+        .iter()
+        .enumerate()
+        .filter_map(|(n, mapping)| Some((mapping.spec.as_ref().ok()?, n)))
+        .collect();
+    // The hash first: comparing thousands of long names that differ at their end is what this costs otherwise.
+    by_principal.sort_unstable_by(|(a, n), (b, m)| {
+        (a.principal_hash(), a.principal_key(), n).cmp(&(b.principal_hash(), b.principal_key(), m))
+    });
+    let mut losses = vec![None; mappings.len()];
+    for rivals in by_principal.chunk_by(|(a, _), (b, _)| {
+        a.principal_hash() == b.principal_hash() && a.principal_key() == b.principal_key()
+    }) {
+        if rivals.len() == 1 {
+            continue;
+        }
+        // Mappings come sorted by name, and of equal ranks the first is the least.
+        let all = rivals.iter().map(|&(_, n)| mappings[n]);
+        let Some(winner) = all.filter(|mapping| competes(mapping)).min_by_key(|mapping| rank(mapping)) else {
+            continue;
         };
-        if competes {
-            // Mappings come sorted by name, so that an equal rank leaves the first.
-            winners
-                .entry(spec.principal_key())
-                .and_modify(|best| {
-                    if rank(mapping) < rank(best) {
-                        *best = mapping;
-                    }
-                })
-                .or_insert(mapping);
+        for &(_, n) in rivals {
+            losses[n] = (mappings[n].uid != winner.uid).then_some(winner);
         }
     }
-    winners
+    losses
 }
 
 /// Rows whose mapping is gone, by principal.
@@ -142,27 +148,18 @@ impl<'a> Decider<'_, 'a> {
         Some((at.key, self.items.entry(at)?))
     }
 
-    fn judge(
-        &mut self,
-        mapping: &'a Mapping,
-        winners: &HashMap<&PrincipalKey, &'a Mapping>,
-        orphans: &Orphans,
-    ) -> Outcome {
+    fn judge(&mut self, mapping: &'a Mapping, winner: Option<&Mapping>, orphans: &Orphans) -> Outcome {
         let row = self.claims.get(mapping.uid);
-        match standing(self.input, mapping) {
-            Standing::Frozen(outcome) => {
+        let lost = winner.map(|winner| Outcome::DuplicatePrincipal { winner: winner.name.clone() });
+        match (standing(self.input, mapping), lost) {
+            // A mapping that lost its principal has nothing to keep.
+            (Standing::Wants(_) | Standing::Frozen(Outcome::Paused), Some(lost)) => lost,
+            (Standing::Frozen(outcome), _) => {
                 self.rows.extend(row.map(|(row, _)| row));
-                match (&mapping.spec, outcome) {
-                    // A paused mapping that lost its principal has nothing to keep.
-                    (Ok(spec), Outcome::Paused) => lost(mapping, spec, winners).unwrap_or(Outcome::Paused),
-                    (_, outcome) => outcome,
-                }
+                outcome
             }
-            Standing::Expired(spec) => self.expire(mapping, spec, row),
-            Standing::Wants(spec) => match lost(mapping, spec, winners) {
-                Some(outcome) => outcome,
-                None => self.want(mapping, spec, row, orphans),
-            },
+            (Standing::Expired(spec), _) => self.expire(mapping, spec, row),
+            (Standing::Wants(spec), None) => self.want(mapping, spec, row, orphans),
         }
     }
 
@@ -367,9 +364,4 @@ impl<'a> Decider<'_, 'a> {
             }
         }
     }
-}
-
-fn lost(mapping: &Mapping, spec: &Spec, winners: &HashMap<&PrincipalKey, &Mapping>) -> Option<Outcome> {
-    let winner = winners.get(spec.principal_key())?;
-    (winner.uid != mapping.uid).then(|| Outcome::DuplicatePrincipal { winner: winner.name.clone() })
 }
