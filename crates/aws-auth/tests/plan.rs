@@ -11,7 +11,7 @@ mod common;
 
 use aws_auth::arn::Principal;
 use aws_auth::mapping::{MappingType, RawSpec};
-use aws_auth::plan::{ChangeKind, HoldReason, Outcome, RefusalRule};
+use aws_auth::plan::{ChangeKind, HoldReason, Outcome, RefusalRule, StillMapped};
 use aws_auth::settings::{AuthenticationMode, ClusterCreator, Mode, SYSTEM_MASTERS};
 use aws_auth::{Key, Timestamp};
 use common::{World, adopting, aws_auth, mapping, node, plan, raw, role, undecodable};
@@ -150,6 +150,50 @@ fn a_foreign_entry_that_appears_later_is_reported_and_nothing_is_rewritten() {
     world.mappings.clear();
     world.settle();
     assert_eq!(world.roles(), format!("{FOREIGN}{later}"));
+}
+
+#[test]
+fn a_removal_says_what_still_lets_the_principal_in() {
+    let mut world = World::with(aws_auth(&[("mapRoles", FOREIGN), ("mapAccounts", "- \"444455556666\"\n")]));
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.mappings.push(mapping("x", 2, raw("arn:aws:iam::444455556666:role/x", "x", &[])));
+    world.mappings.push(mapping("gone", 3, raw(&role("gone"), "gone", &[])));
+    world.settle();
+    world.edit(Key::MapRoles, |text| {
+        format!("{text}- rolearn: arn:aws:iam::111122223333:role/dev\n  username: eksctl\n")
+    });
+    let changes = plan(&[], &world.aws_auth, &world.settings).changes;
+    let left: Vec<_> = changes.into_iter().map(|change| (change.principal, change.still_mapped)).collect();
+    assert_eq!(
+        left,
+        [
+            (role("dev"), Some(StillMapped::Entry { key: Key::MapRoles, line: 9 })),
+            (role("gone"), None),
+            (
+                "arn:aws:iam::444455556666:role/x".to_owned(),
+                Some(StillMapped::Account("444455556666".into()))
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_removal_that_could_mean_several_entries_is_held_and_said() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let two = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: one\n- rolearn: arn:aws:iam::111122223333:role/dev\n  username: two\n";
+    world.edit(Key::MapRoles, |_| format!("{FOREIGN}{two}"));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), format!("{FOREIGN}{two}"));
+    let held = plan(&[], &world.aws_auth, &world.settings).held;
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0].reason, HoldReason::AmbiguousOwner);
+    // Once a person has made it clear, what is left of it goes.
+    world.edit(Key::MapRoles, |_| format!("{FOREIGN}{}", &two[..two.len() / 2]));
+    world.settle();
+    assert_eq!(world.roles(), FOREIGN);
 }
 
 #[test]

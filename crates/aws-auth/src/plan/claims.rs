@@ -44,7 +44,7 @@ impl<'a> Items<'a> {
     }
 
     /// Every item whose principal has this hash, in the order in which the reader meets them.
-    fn hashed(&self, hash: PrincipalHash) -> impl Iterator<Item = At> + '_ {
+    pub(super) fn hashed(&self, hash: PrincipalHash) -> impl Iterator<Item = At> + '_ {
         let from = self.by_principal.partition_point(|(other, _)| *other < hash);
         self.by_principal.iter().skip(from).take_while(move |(other, _)| *other == hash).map(|&(_, at)| at)
     }

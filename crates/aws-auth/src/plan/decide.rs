@@ -12,7 +12,7 @@ use crate::plan::claims::{At, Claim, Claims, Items};
 use crate::plan::part::Part;
 use crate::plan::pin;
 use crate::plan::precedence::{obeyed, same};
-use crate::plan::{ChangeKind, Input, Outcome, Verdict};
+use crate::plan::{ChangeKind, Held, HoldReason, Input, Outcome, Verdict};
 use crate::policy;
 
 /// Parts to be guarded, verdicts that already stand, and the ownership record as it is without any part.
@@ -24,6 +24,8 @@ pub struct Decision<'a> {
     pub verdicts: Vec<Verdict<'a>>,
     /// The rows that stay, whatever happens to the parts.
     pub rows: Vec<Owned>,
+    /// Removals that cannot be made, because which item is meant cannot be told.
+    pub ambiguous: Vec<Held>,
 }
 
 /// What a mapping comes to before anybody looks at aws-auth.
@@ -49,6 +51,7 @@ pub fn decide<'a>(input: &Input<'a>, items: &Items<'a>, claims: &Claims) -> Deci
         parts: Vec::new(),
         rows: Vec::with_capacity(mappings.len()),
         taken: Vec::new(),
+        ambiguous: Vec::new(),
     };
     let orphans = decider.orphans(&mappings);
     let verdicts = mappings
@@ -61,12 +64,12 @@ pub fn decide<'a>(input: &Input<'a>, items: &Items<'a>, claims: &Claims) -> Deci
         })
         .collect();
     decider.remove_orphans(&orphans);
-    let Decider { mut parts, mut rows, .. } = decider;
+    let Decider { mut parts, mut rows, ambiguous, .. } = decider;
     if let Some(creator) = &input.settings.creator {
         pin::pin(creator, items, claims, &mut parts, &mut rows);
     }
     parts.sort_by(|a, b| (&a.principal, a.kind, a.at).cmp(&(&b.principal, b.kind, b.at)));
-    Decision { parts, verdicts, rows }
+    Decision { parts, verdicts, rows, ambiguous }
 }
 
 fn standing<'a>(input: &Input<'_>, mapping: &'a Mapping) -> Standing<'a> {
@@ -129,6 +132,7 @@ struct Decider<'i, 'a> {
     rows: Vec<Owned>,
     /// Orphaned rows whose item a living mapping takes over.
     taken: Vec<Uid>,
+    ambiguous: Vec<Held>,
 }
 
 impl<'a> Decider<'_, 'a> {
@@ -340,6 +344,22 @@ impl<'a> Decider<'_, 'a> {
         Owned { uid: mapping.uid, principal: spec.principal_hash(), entry }
     }
 
+    /// Says that several entries may be the one that is to go.
+    fn ambiguity(&self, row: Owned) -> Option<Held> {
+        let at = self.items.hashed(row.principal).next()?;
+        let principal = self.items.identity(at)?.principal.as_str().to_owned();
+        Some(Held {
+            reason: HoldReason::AmbiguousOwner,
+            key: Some(at.key),
+            message: format!(
+                "the IamMapping for {principal} is gone, but aws-auth holds several entries for it and none is as it was written: remove by hand those that should go; the first stands in {}, line {}",
+                at.key,
+                self.items.item(at)?.line
+            ),
+            principal: Some(principal),
+        })
+    }
+
     /// What nobody asks for any more goes; what cannot be seen or told apart is remembered.
     fn remove_orphans(&mut self, orphans: &Orphans) {
         for (row, claim) in orphans.values().flatten() {
@@ -360,7 +380,11 @@ impl<'a> Decider<'_, 'a> {
                     });
                 }
                 Claim::Gone => {}
-                Claim::Ambiguous | Claim::Unseen => self.rows.push(*row),
+                Claim::Ambiguous => {
+                    self.rows.push(*row);
+                    self.ambiguous.extend(self.ambiguity(*row));
+                }
+                Claim::Unseen => self.rows.push(*row),
             }
         }
     }

@@ -10,6 +10,7 @@ mod outcome;
 pub mod part;
 mod pin;
 pub mod precedence;
+mod still;
 
 use std::fmt;
 
@@ -25,6 +26,7 @@ use decide::Decision;
 use docket::Docket;
 
 pub use outcome::{Outcome, Refusal, RefusalRule, Verdict};
+pub use still::StillMapped;
 
 /// How long before its end a mapping is warned about, in seconds.
 pub const EXPIRY_WARNING: i64 = 3600;
@@ -87,6 +89,8 @@ pub struct Change {
     pub before: Option<Entry>,
     /// The entry as it will be.
     pub after: Option<Entry>,
+    /// For a removal: why the principal may still enter.
+    pub still_mapped: Option<StillMapped>,
 }
 
 /// A mapping by name and UID.
@@ -159,6 +163,8 @@ pub enum HoldReason {
     LastAdmin,
     /// The principal is pinned by the configuration.
     Protected,
+    /// A mapping is gone, and which of several entries was its cannot be told.
+    AmbiguousOwner,
     /// The key does not parse.
     TargetMalformed,
     /// The key's value cannot be edited safely.
@@ -173,9 +179,10 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// All of them, for metrics that must show a zero.
-    pub const ALL: [HoldReason; 7] = [
+    pub const ALL: [HoldReason; 8] = [
         Self::LastAdmin,
         Self::Protected,
+        Self::AmbiguousOwner,
         Self::TargetMalformed,
         Self::TargetUneditable,
         Self::TargetUnwritable,
@@ -189,6 +196,7 @@ impl HoldReason {
         match self {
             Self::LastAdmin => "LastAdmin",
             Self::Protected => "Protected",
+            Self::AmbiguousOwner => "AmbiguousOwner",
             Self::TargetMalformed => "TargetMalformed",
             Self::TargetUneditable => "TargetUneditable",
             Self::TargetUnwritable => "TargetUnwritable",
@@ -213,7 +221,7 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     }
     let items = Items::of(input.aws_auth);
     let claims = Claims::of(input.aws_auth, &items, input.mappings);
-    let Decision { parts, mut verdicts, rows } = decide::decide(input, &items, &claims);
+    let Decision { parts, mut verdicts, rows, ambiguous } = decide::decide(input, &items, &claims);
     let context = Context { input, items: &items, claims: &claims };
     let mut docket = Docket::new(&parts);
     for guard in guards::ALL {
@@ -235,8 +243,13 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
         write = None;
     }
     docket.judge(&mut verdicts, observing);
-    let changes = docket.open().iter().filter_map(|part| part.change(&items)).collect();
-    Plan { write, changes, held: docket.held(&context), verdicts, admins, wake }
+    let mut changes: Vec<Change> = docket.open().iter().filter_map(|part| part.change(&items)).collect();
+    if let Some(after) = &write {
+        still::mark(&mut changes, after);
+    }
+    let mut held = docket.held(&context);
+    held.extend(ambiguous);
+    Plan { write, changes, held, verdicts, admins, wake }
 }
 
 /// With `authenticationMode: Api` aws-auth grants nothing: nothing is written, and every mapping says so.

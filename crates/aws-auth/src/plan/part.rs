@@ -51,6 +51,7 @@ impl Part<'_> {
             },
             before,
             after,
+            still_mapped: None,
         })
     }
 }

@@ -3,15 +3,18 @@
 //! These are the rules that need nothing but the object itself: the CRD's CEL rules say the same, so that they hold
 //! while no operator runs. What the *cluster* allows is `policy`.
 
+mod error;
+mod rules;
+
 use std::fmt;
 
-use thiserror::Error;
-use unicode_general_category::{GeneralCategory, get_general_category};
-
-use crate::arn::{AccountId, ArnError, Principal, PrincipalKey};
+use crate::arn::{AccountId, Principal, PrincipalKey};
 use crate::entry::{Entry, Key};
 use crate::ownership::{EntryHash, PrincipalHash};
 use crate::time::Timestamp;
+
+pub use error::SpecError;
+use rules::{check_groups, check_username};
 
 /// Longest username and ARN, in characters (also the CRD's limit).
 pub const MAX_TEXT: usize = 700;
@@ -285,159 +288,4 @@ fn key_of(principal: &Principal) -> Key {
         Principal::User { .. } => Key::MapUsers,
         Principal::Account(_) => Key::MapAccounts,
     }
-}
-
-fn check_username(username: &str) -> Result<(), SpecError> {
-    if username.is_empty() {
-        return Err(SpecError::EmptyUsername);
-    }
-    if username.chars().count() > MAX_TEXT {
-        return Err(SpecError::TooLong { field: "username", limit: MAX_TEXT });
-    }
-    check_visible("username", username)?;
-    let mut rest = username;
-    let mut literal_colon = false;
-    while let Some((before, after)) = rest.split_once("{{") {
-        literal_colon |= before.contains(':');
-        let Some((name, tail)) = after.split_once("}}") else {
-            return Err(SpecError::Placeholder(clip(&rest[before.len()..])));
-        };
-        match name {
-            "AccountID" => {}
-            "SessionName" | "SessionNameRaw" if literal_colon => {}
-            "SessionName" | "SessionNameRaw" => return Err(SpecError::SessionNameFirst),
-            "AccessKeyID" => return Err(SpecError::AccessKey),
-            other => return Err(SpecError::Placeholder(clip(&format!("{{{{{other}}}}}")))),
-        }
-        rest = tail;
-    }
-    Ok(())
-}
-
-fn check_groups(groups: &[String]) -> Result<(), SpecError> {
-    if groups.len() > MAX_GROUPS {
-        return Err(SpecError::TooManyGroups);
-    }
-    for (i, group) in groups.iter().enumerate() {
-        if group.is_empty() {
-            return Err(SpecError::EmptyGroup);
-        }
-        if group.chars().count() > MAX_GROUP {
-            return Err(SpecError::TooLong { field: "groups", limit: MAX_GROUP });
-        }
-        check_visible("groups", group)?;
-        if group.contains("{{") {
-            return Err(SpecError::GroupPlaceholder(clip(group)));
-        }
-        if groups[..i].contains(group) {
-            return Err(SpecError::DuplicateGroup(clip(group)));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses what people cannot see, and edges of white space, which they overlook.
-fn check_visible(field: &'static str, text: &str) -> Result<(), SpecError> {
-    let invisible = |c: char| {
-        matches!(
-            get_general_category(c),
-            GeneralCategory::Control
-                | GeneralCategory::Format
-                | GeneralCategory::LineSeparator
-                | GeneralCategory::ParagraphSeparator
-        )
-    };
-    if let Some(c) = text.chars().find(|&c| invisible(c)) {
-        return Err(SpecError::Invisible { field, character: u32::from(c) });
-    }
-    if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
-        return Err(SpecError::EdgeSpace { field });
-    }
-    Ok(())
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(200).collect()
-}
-
-/// The static rule that a spec breaks: the field, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SpecError {
-    /// The ARN or the account id.
-    #[error("spec.{0}")]
-    Principal(#[from] ArnError),
-    /// The object does not decode.
-    #[error("the object does not decode: {0}; mend or delete it (its entry stays as it was)")]
-    Undecodable(String),
-    /// Both `arn` and `accountId`.
-    #[error("spec.arn and spec.accountId exclude each other; keep one")]
-    BothPrincipals,
-    /// Neither.
-    #[error("spec.arn or spec.accountId is missing; write exactly one")]
-    NoPrincipal,
-    /// An account mapping with more than an account.
-    #[error(
-        "spec.accountId maps every principal of the account under its own ARN: leave username, groups and type out"
-    )]
-    AccountWithIdentity,
-    /// A node type with a username or groups.
-    #[error("spec.type {0} fixes username and groups; leave both out")]
-    NodeWithIdentity(&'static str),
-    /// A node type for something other than a role.
-    #[error("spec.type {0} needs the ARN of a role in spec.arn")]
-    NodeNeedsRole(&'static str),
-    /// An empty username.
-    #[error("spec.username is empty; leave it out for the default, or write one")]
-    EmptyUsername,
-    /// Too many characters.
-    #[error("spec.{field} is too long; at most {limit} characters")]
-    TooLong {
-        /// The field.
-        field: &'static str,
-        /// The limit in characters.
-        limit: usize,
-    },
-    /// Control, format or separator characters.
-    #[error("spec.{field} holds the invisible character U+{character:04X}; remove it")]
-    Invisible {
-        /// The field.
-        field: &'static str,
-        /// The code point.
-        character: u32,
-    },
-    /// White space at an edge.
-    #[error("spec.{field} begins or ends with white space; remove it")]
-    EdgeSpace {
-        /// The field.
-        field: &'static str,
-    },
-    /// A session name where its caller could choose the beginning of the username.
-    #[error(
-        "spec.username: the caller chooses the session name, so literal text with a colon must come before it; write for example ci:{{{{SessionName}}}}"
-    )]
-    SessionNameFirst,
-    /// `{{AccessKeyID}}` (CVE-2022-2385).
-    #[error(
-        "spec.username: {{{{AccessKeyID}}}} can be forged by the caller (CVE-2022-2385); use {{{{SessionName}}}} after literal text with a colon"
-    )]
-    AccessKey,
-    /// A placeholder that the reader leaves as it is.
-    #[error(
-        "spec.username: {0:?} is no placeholder of a STANDARD mapping; there are {{{{SessionName}}}}, {{{{SessionNameRaw}}}} and {{{{AccountID}}}}, case and spacing exact"
-    )]
-    Placeholder(String),
-    /// A placeholder in a group.
-    #[error(
-        "spec.groups: {0:?}: no placeholder is safe in a group, because callers choose their session name; write the group out"
-    )]
-    GroupPlaceholder(String),
-    /// An empty group.
-    #[error("spec.groups holds an empty group; remove it")]
-    EmptyGroup,
-    /// The same group twice.
-    #[error("spec.groups holds {0:?} twice; remove one")]
-    DuplicateGroup(String),
-    /// More than [`MAX_GROUPS`].
-    #[error("spec.groups has more than {MAX_GROUPS} groups; bind fewer, broader groups")]
-    TooManyGroups,
 }
