@@ -20,19 +20,24 @@ pub(super) fn read(text: &str, document: &Document<'_>) -> Reading {
 
 fn elements(document: &Document<'_>) -> Vec<(Element, Vec<Problem>)> {
     let mut budget = Budget::after_root();
-    // The list has its full length from the start, so that a failure leaves empty strings behind.
-    let mut cut_short = false;
-    let mut elements = Vec::new();
-    for child in children(document, 0) {
-        let outcome = if cut_short { Err(()) } else { element(document, child, &mut budget) };
-        elements.push(match outcome {
-            Ok(Some(id)) => (entry(id), Vec::new()),
-            Ok(None) => (Element::Dropped, problem(ProblemKind::NotAScalar)),
-            Err(()) => {
-                let problems = if cut_short { Vec::new() } else { problem(ProblemKind::CutShort) };
-                cut_short = true;
-                (entry(String::new()), problems)
+    let mut elements: Vec<(Element, Vec<Problem>)> = Vec::new();
+    let mut rest = children(document, 0);
+    while let Some(child) = rest.next() {
+        let Ok(read) = element(document, child, &mut budget) else {
+            // The list had its full length from the start: what was not filled by now, whether still to come or
+            // dropped before, is an empty string. (Those dropped before stand after the others, but it is a set.)
+            for (element, _) in &mut elements {
+                if *element == Element::Dropped {
+                    *element = entry(String::new());
+                }
             }
+            elements.push((entry(String::new()), problem(ProblemKind::CutShort)));
+            elements.extend(rest.map(|_| (entry(String::new()), Vec::new())));
+            break;
+        };
+        elements.push(match read {
+            Some(id) => (entry(id), Vec::new()),
+            None => (Element::Dropped, problem(ProblemKind::NotAScalar)),
         });
     }
     elements

@@ -142,7 +142,8 @@ pub enum ProblemKind {
     DuplicateField,
     /// The `sso` block is invalid, or stands beside an ARN: the element is dropped.
     InvalidSso,
-    /// In `mapAccounts`, a list or mapping where an account id should stand: the element is dropped.
+    /// In `mapAccounts`, a list or mapping where an account id should stand: the element is dropped (or, where a later
+    /// one is [`ProblemKind::CutShort`], reads as empty).
     NotAScalar,
     /// In `mapAccounts`, a value that its tag does not allow, or too many aliases: the reader stops at this element,
     /// and it and all later ones read as empty.

@@ -180,7 +180,8 @@ impl<'a> Parser<'a> {
             },
             State::DocumentEnd => {
                 let at = if kind == Kind::StreamEnd { self.scanner.input.bytes.len() } else { self.here().0 };
-                Ok(Event { at, ..self.event(What::DocumentEnd) })
+                // Where `{}: x` ends the document, the next token is the late key with the mapping's place.
+                Ok(Event { at: at.max(self.last_end), ..self.event(What::DocumentEnd) })
             }
             State::BlockNode => self.node(true, false),
             State::BlockSequenceFirst => {
