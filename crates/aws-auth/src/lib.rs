@@ -2,6 +2,42 @@
 //!
 //! Everything here is a pure function over plain data: no Kubernetes client, no clock, no I/O. Time comes in as an
 //! argument ([`Timestamp`]), the ConfigMap as a map of strings.
+//!
+//! ```
+//! use aws_auth::aws_auth::{AwsAuth, Source};
+//! use aws_auth::mapping::{Mapping, RawSpec, Spec, Uid};
+//! use aws_auth::plan::{Input, plan};
+//! use aws_auth::{Key, Timestamp, settings::Settings};
+//!
+//! // What stands, read as aws-iam-authenticator reads it.
+//! let foreign = "- {rolearn: 'arn:aws:iam::111122223333:role/nodes', username: node, groups: [nodes]}\n";
+//! let data = [("mapRoles".to_owned(), foreign.to_owned())].into();
+//! let cluster = Uid([1; 16]);
+//! let aws_auth = AwsAuth::read(Source { data, ..Source::default() }, cluster);
+//!
+//! // What is asked for, held against every static rule.
+//! let spec = Spec::parse(RawSpec {
+//!     arn: Some("arn:aws:iam::111122223333:role/team/dev".to_owned()),
+//!     username: Some("dev:{{SessionName}}".to_owned()),
+//!     ..RawSpec::default()
+//! });
+//! let mapping =
+//!     Mapping { name: "dev".to_owned(), uid: Uid([2; 16]), created: Timestamp(0), spec, applied: None };
+//! let mappings = [&mapping];
+//!
+//! // What to write, already verified, and a verdict for every mapping.
+//! let settings = Settings::default();
+//! let plan = plan(&Input {
+//!     mappings: &mappings,
+//!     aws_auth: &aws_auth,
+//!     cluster,
+//!     settings: &settings,
+//!     now: Timestamp(1_800_000_000),
+//! });
+//! let after = plan.write.expect("there is an entry to add");
+//! assert!(after.text(Key::MapRoles).starts_with(foreign));
+//! assert!(after.text(Key::MapRoles).contains("arn:aws:iam::111122223333:role/dev"));
+//! ```
 
 pub mod arn;
 pub mod aws_auth;
