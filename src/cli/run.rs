@@ -1,0 +1,72 @@
+//! `run`: the operator until a signal ends it.
+#![allow(clippy::doc_markdown, reason = "doc comments of arguments are what --help prints")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use aws_auth::settings::Settings;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::client::Cluster;
+use crate::config;
+use crate::telemetry::logs::{self, LogFormat};
+use crate::{Operator, Options};
+
+/// Run the operator until SIGTERM or SIGINT.
+///
+/// Several replicas may run: one leads (a Lease decides), the others stand by. Missing permissions, a missing CRD or an
+/// API server that is down are retried; /readyz and the log say what is missing.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Configuration: mode, clusterCreator, protected, policy, guards. Without it the defaults hold.
+    #[arg(long, value_name = "FILE", env = "AWS_AUTH_OPERATOR_CONFIG")]
+    config: Option<PathBuf>,
+    /// Kubeconfig to use instead of KUBECONFIG, ~/.kube/config or the pod's ServiceAccount.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig to use instead of the current one.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Namespace of the Lease. Default: the pod's own, or kube-system outside of a pod.
+    #[arg(long, value_name = "NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// Where /livez, /readyz and /metrics are served; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// How log lines look. Default: text on a terminal, JSON elsewhere. RUST_LOG sets what is logged.
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    logs::init(arguments.log_format);
+    let settings = match &arguments.config {
+        Some(path) => config::load(path)?,
+        None => Settings::default(),
+    };
+    let options = Options {
+        cluster: Cluster { kubeconfig: arguments.kubeconfig, context: arguments.context },
+        settings,
+        lease_namespace: arguments.lease_namespace,
+        listen: arguments.listen,
+    };
+    // One thread: the work is waiting, and memory is counted by the thread.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+        let operator = Operator::bind(options).await?;
+        operator
+            .run(async move {
+                tokio::select! {
+                    _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+                    _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+                }
+            })
+            .await?;
+        Ok(())
+    })
+}

@@ -1,0 +1,332 @@
+//! The operator's configuration file: its keys, and what to say of a wrong one.
+//!
+//! Whoever can write it is as good as cluster admin, so a typo must never pass for a wish: unknown keys and values are
+//! refused with file, line and column. Not here: what the settings mean (`aws_auth::settings`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use aws_auth::arn::{AccountId, Principal, PrincipalKey};
+use aws_auth::settings::{AuthenticationMode, ClusterCreator, GuardSettings, Mode, Policy, Settings};
+use serde::Deserialize;
+use serde_saphyr::{Location, Spanned};
+use thiserror::Error;
+
+/// The username of the creator's binding where none is configured: what EKS itself uses.
+const CREATOR_USERNAME: &str = "kubernetes-admin";
+
+/// A configuration that is not used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file.
+    #[error("{file}: cannot be read: {error}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// What is in it.
+    #[error("{file}:{line}:{column}: {problem}")]
+    Wrong {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: u64,
+        /// What is wrong and what to write.
+        problem: String,
+    },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct File {
+    mode: FileMode,
+    authentication_mode: FileAuthenticationMode,
+    cluster_creator: Option<Creator>,
+    protected: Vec<Spanned<String>>,
+    policy: FilePolicy,
+    guards: Guards,
+}
+
+#[derive(Debug, Default, Deserialize)]
+enum FileMode {
+    Observe,
+    #[default]
+    Enforce,
+}
+
+#[derive(Debug, Default, Deserialize)]
+enum FileAuthenticationMode {
+    #[default]
+    ConfigMap,
+    Both,
+    Api,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Creator {
+    arn: Spanned<String>,
+    username: Option<Spanned<String>>,
+    #[serde(default)]
+    ensure: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct FilePolicy {
+    privileged: Vec<Spanned<String>>,
+    admin_groups: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Guards {
+    min_admins: Option<usize>,
+}
+
+/// A problem at a place.
+struct Wrong {
+    at: Location,
+    problem: String,
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// When it cannot be read, or anything in it is wrong.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    let file = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&file, &text),
+        Err(error) => Err(ConfigError::Unreadable { file, error }),
+    }
+}
+
+/// Reads a configuration; `file` is what errors call it.
+///
+/// # Errors
+/// When anything in it is wrong.
+pub fn parse(file: &str, text: &str) -> Result<Settings, ConfigError> {
+    let wrong = |Wrong { at, problem }| ConfigError::Wrong {
+        file: file.to_owned(),
+        line: at.line(),
+        column: at.column(),
+        problem,
+    };
+    // Only comments: everything is as by default.
+    let empty = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    let parsed: File = if empty {
+        File::default()
+    } else {
+        serde_saphyr::from_str(text).map_err(|error| wrong(syntax(&error)))?
+    };
+    settings(parsed).map_err(wrong)
+}
+
+fn syntax(error: &serde_saphyr::Error) -> Wrong {
+    let at = error.location().unwrap_or(Location::UNKNOWN);
+    let text = error.without_snippet().to_string();
+    Wrong { at, problem: text }
+}
+
+fn settings(file: File) -> Result<Settings, Wrong> {
+    let mut privileged = BTreeSet::new();
+    for (n, given) in file.policy.privileged.iter().enumerate() {
+        privileged.insert(privileged_principal(&format!("policy.privileged[{n}]"), given)?);
+    }
+    let mut protected = BTreeSet::new();
+    for (n, given) in file.protected.iter().enumerate() {
+        protected.insert(principal(&format!("protected[{n}]"), given)?.key());
+    }
+    let defaults = Policy::default();
+    let admin_groups = match file.policy.admin_groups {
+        None => defaults.admin_groups,
+        Some(groups) => admin_groups(groups)?,
+    };
+    let guards = GuardSettings::default();
+    Ok(Settings {
+        mode: match file.mode {
+            FileMode::Observe => Mode::Observe,
+            FileMode::Enforce => Mode::Enforce,
+        },
+        authentication_mode: match file.authentication_mode {
+            FileAuthenticationMode::ConfigMap => AuthenticationMode::ConfigMap,
+            FileAuthenticationMode::Both => AuthenticationMode::Both,
+            FileAuthenticationMode::Api => AuthenticationMode::Api,
+        },
+        creator: file.cluster_creator.map(creator).transpose()?,
+        protected,
+        policy: Policy { privileged, admin_groups },
+        guards: GuardSettings { min_admins: file.guards.min_admins.unwrap_or(guards.min_admins), ..guards },
+    })
+}
+
+fn creator(creator: Creator) -> Result<ClusterCreator, Wrong> {
+    let username = match creator.username {
+        None => CREATOR_USERNAME.to_owned(),
+        Some(given) if given.value.trim().is_empty() => {
+            return Err(Wrong {
+                at: given.referenced,
+                problem: format!("clusterCreator.username is empty; leave it out for {CREATOR_USERNAME}"),
+            });
+        }
+        Some(given) => given.value,
+    };
+    Ok(ClusterCreator {
+        principal: principal("clusterCreator.arn", &creator.arn)?,
+        username,
+        ensure: creator.ensure,
+    })
+}
+
+fn principal(key: &str, given: &Spanned<String>) -> Result<Principal, Wrong> {
+    Principal::parse(&given.value)
+        .map_err(|error| Wrong { at: given.referenced, problem: format!("{key}: {error}") })
+}
+
+fn privileged_principal(key: &str, given: &Spanned<String>) -> Result<PrincipalKey, Wrong> {
+    if given.value.starts_with("arn:") {
+        return Ok(principal(key, given)?.key());
+    }
+    let account = AccountId::parse(&given.value).map_err(|_| Wrong {
+        at: given.referenced,
+        problem: format!(
+            "{key}: {:?} is neither an ARN nor an account; write arn:aws:iam::111122223333:role/NAME, .../NAME of a user, or \"111122223333\" for an account mapping",
+            given.value
+        ),
+    })?;
+    Ok(Principal::Account(account).key())
+}
+
+fn admin_groups(groups: Spanned<Vec<Spanned<String>>>) -> Result<BTreeSet<String>, Wrong> {
+    if groups.value.is_empty() {
+        return Err(Wrong {
+            at: groups.referenced,
+            problem: "policy.adminGroups is empty, so nobody would count as an admin; leave it out for system:masters".to_owned(),
+        });
+    }
+    let mut set = BTreeSet::new();
+    for (n, group) in groups.value.into_iter().enumerate() {
+        if group.value.trim().is_empty() || group.value.contains("{{") {
+            return Err(Wrong {
+                at: group.referenced,
+                problem: format!(
+                    "policy.adminGroups[{n}]: {:?} is no group; write its name, for example system:masters",
+                    group.value
+                ),
+            });
+        }
+        set.insert(group.value);
+    }
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        parse("config.yaml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        for text in ["", "# nothing yet\n", "mode: Enforce\n", "guards: {}\n"] {
+            assert_eq!(parse("config.yaml", text).unwrap(), Settings::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn everything_can_be_set() {
+        let settings = parse(
+            "config.yaml",
+            r#"
+mode: Observe
+authenticationMode: Both
+clusterCreator:
+  arn: arn:aws:iam::111122223333:role/creator
+  ensure: true
+protected:
+  - arn:aws:iam::111122223333:user/team/break-glass
+policy:
+  privileged:
+    - arn:aws:iam::111122223333:role/path/admins
+    - "444455556666"
+  adminGroups: [system:masters, cluster-admins]
+guards:
+  minAdmins: 2
+"#,
+        )
+        .unwrap();
+        let key = |arn: &str| Principal::parse(arn).unwrap().key();
+        assert_eq!(settings.mode, Mode::Observe);
+        assert_eq!(settings.authentication_mode, AuthenticationMode::Both);
+        let creator = settings.creator.unwrap();
+        assert_eq!((creator.username.as_str(), creator.ensure), ("kubernetes-admin", true));
+        assert!(settings.protected.contains(&key("arn:aws:iam::111122223333:user/team/break-glass")));
+        assert!(settings.policy.privileged.contains(&key("arn:aws:iam::111122223333:role/admins")));
+        assert_eq!(settings.policy.privileged.len(), 2);
+        assert_eq!(settings.policy.admin_groups.len(), 2);
+        assert_eq!(settings.guards.min_admins, 2);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_keys_there_are() {
+        let text = message("mode: Enforce\npolicy:\n  priviledged: []\n");
+        assert!(text.starts_with("config.yaml:3:3: "), "{text}");
+        assert!(
+            text.contains("priviledged") && text.contains("privileged") && text.contains("adminGroups"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_value_is_refused_with_its_place_and_the_values_there_are() {
+        let text = message("\nmode: enforce\n");
+        assert!(text.starts_with("config.yaml:2:7: "), "{text}");
+        assert!(text.contains("Observe") && text.contains("Enforce"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_arn_is_refused_with_its_place_and_what_to_write() {
+        let text = message("protected:\n  - arn:aws:sts::111122223333:assumed-role/dev/jane\n");
+        assert!(text.starts_with("config.yaml:2:5: protected[0]: "), "{text}");
+        assert!(text.contains("arn:aws:iam::111122223333:role/dev"), "{text}");
+    }
+
+    #[test]
+    fn an_account_must_be_twelve_digits() {
+        let text = message("policy:\n  privileged: [\"123\"]\n");
+        assert!(text.starts_with("config.yaml:2:16: policy.privileged[0]: "), "{text}");
+    }
+
+    #[test]
+    fn nobody_can_be_made_an_admin_by_an_empty_list() {
+        let text = message("policy:\n  adminGroups: []\n");
+        assert!(text.starts_with("config.yaml:2:16: policy.adminGroups is empty"), "{text}");
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_refused() {
+        let text = message("mode: Observe\nmode: Enforce\n");
+        assert!(text.starts_with("config.yaml:2:"), "{text}");
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_with_its_place() {
+        let text = message("policy:\n  privileged: [\n");
+        assert!(text.starts_with("config.yaml:"), "{text}");
+        assert!(!text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn a_creator_needs_an_arn() {
+        let text = message("clusterCreator:\n  ensure: true\n");
+        assert!(text.contains("arn"), "{text}");
+    }
+}

@@ -1,0 +1,68 @@
+//! How long to leave a thing alone that failed: twice as long each time, with jitter so that replicas do not march in
+//! step, and from the start again after a success.
+
+use std::time::Duration;
+
+/// Growing pauses between tries of one thing.
+#[derive(Debug, Clone)]
+pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, failures: 0 }
+    }
+
+    /// The pause after one more failure: between the whole and three halves of the step, never above the longest.
+    pub(crate) fn next_pause(&mut self) -> Duration {
+        let doubled = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        self.failures = self.failures.saturating_add(1);
+        let step = self.first.saturating_mul(doubled).min(self.longest);
+        step.mul_f64(1.0 + fastrand::f64() / 2.0).min(self.longest)
+    }
+
+    pub(crate) fn is_set_back(&self) -> bool {
+        self.failures > 0
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+}
+
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(self.next_pause())
+    }
+}
+
+impl kube::runtime::utils::Backoff for Backoff {
+    fn reset(&mut self) {
+        self.succeeded();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_start_again_after_a_success() {
+        let (first, longest) = (Duration::from_secs(1), Duration::from_secs(15));
+        let mut backoff = Backoff::new(first, longest);
+        let pauses: Vec<Duration> = backoff.by_ref().take(80).collect();
+        for (n, pause) in pauses.iter().enumerate().take(3) {
+            let step = Duration::from_secs(1 << n);
+            assert!((step..=step * 3 / 2).contains(pause), "{n}: {pause:?}");
+        }
+        assert!(pauses.iter().all(|pause| *pause >= first && *pause <= longest));
+        assert_eq!(pauses.last(), Some(&longest));
+        backoff.succeeded();
+        assert!(backoff.next_pause() < first * 2);
+    }
+}

@@ -1,0 +1,100 @@
+//! Before access is taken away: does the mapping really not exist any more?
+//!
+//! The watch may have fallen behind, a list may have come from a stale cache, and a CRD that is being deleted takes its
+//! objects along one by one. So the API server is asked again, at quorum, for every removal that is planned. Any doubt
+//! means that nothing is written now.
+
+use std::collections::BTreeSet;
+
+use aws_auth::mapping::Uid;
+use futures::future::{try_join, try_join_all};
+use kube::Client;
+use thiserror::Error;
+
+use crate::client::{CallError, call};
+use crate::controller::requests::{self, Malformed, Object, Page, READ_DEADLINE};
+
+/// Up to so many removals are asked for one by one, more with a list.
+const ONE_BY_ONE: usize = 8;
+
+/// An owner whose entry is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Removal {
+    pub(super) uid: Uid,
+    /// `None` where it went while nobody watched.
+    pub(super) name: Option<String>,
+}
+
+/// Why nothing is removed.
+#[derive(Debug, Error)]
+pub(super) enum Doubt {
+    /// The watch was wrong.
+    #[error("IamMapping with UID {0} still exists; listing again before anything is revoked")]
+    StillThere(Uid),
+    /// With the CRD go all objects, and nobody asked for all access to be revoked.
+    #[error(
+        "the CRD {crd} is gone or being deleted: nothing is revoked for it. Apply it again with: aws-auth-operator crd | kubectl apply -f -",
+        crd = requests::CRD
+    )]
+    CrdGone,
+    /// Nobody knows.
+    #[error("cannot confirm that a mapping is gone: {0}")]
+    Call(#[from] CallError),
+    /// Nobody can ask.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+/// Confirms that every one of `removals` is gone, and that the CRD is not.
+pub(super) async fn confirm(client: &Client, removals: &[Removal]) -> Result<(), Doubt> {
+    // All at once: whatever is asked about was seen gone before, and a CRD's deletion begins before that of its objects.
+    try_join(all_gone(client, removals), crd_stands(client)).await?;
+    Ok(())
+}
+
+async fn all_gone(client: &Client, removals: &[Removal]) -> Result<(), Doubt> {
+    let names: Option<Vec<(&str, Uid)>> =
+        removals.iter().map(|removal| Some((removal.name.as_deref()?, removal.uid))).collect();
+    match names {
+        Some(names) if names.len() <= ONE_BY_ONE => {
+            try_join_all(names.into_iter().map(|(name, uid)| gone(client, name, uid))).await?;
+            Ok(())
+        }
+        _ => none_listed(client, removals).await,
+    }
+}
+
+async fn gone(client: &Client, name: &str, uid: Uid) -> Result<(), Doubt> {
+    match call::<Object>(client, requests::get_mapping(name)?, READ_DEADLINE).await {
+        Ok(found) if found.metadata.uid() == Some(uid) => Err(Doubt::StillThere(uid)),
+        Ok(_) => Ok(()),
+        Err(error) if error.is_missing(name) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn none_listed(client: &Client, removals: &[Removal]) -> Result<(), Doubt> {
+    let wanted: BTreeSet<Uid> = removals.iter().map(|removal| removal.uid).collect();
+    let mut next = None;
+    loop {
+        let request = requests::list_mappings(next.as_deref())?;
+        let page: Page = call(client, request, READ_DEADLINE).await?;
+        let there = page.items.iter().filter_map(|item| item.metadata.uid()).find(|uid| wanted.contains(uid));
+        if let Some(uid) = there {
+            return Err(Doubt::StillThere(uid));
+        }
+        next = page.metadata.next.filter(|next| !next.is_empty());
+        if next.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+async fn crd_stands(client: &Client) -> Result<(), Doubt> {
+    match call::<Object>(client, requests::get_crd()?, READ_DEADLINE).await {
+        Ok(crd) if crd.metadata.deletion_timestamp.is_some() => Err(Doubt::CrdGone),
+        Ok(_) => Ok(()),
+        Err(error) if error.is_missing(requests::CRD) => Err(Doubt::CrdGone),
+        Err(error) => Err(error.into()),
+    }
+}

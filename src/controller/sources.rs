@@ -1,0 +1,101 @@
+//! The two watches, as streams of plain changes that never end and never lie about being complete.
+//!
+//! kube's watcher has neither a backoff nor a deadline for its lists; both are added here. Not here: what the changes
+//! mean (`mappings`, `target`).
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event, ListSemantic};
+use kube::{Api, Client};
+
+use crate::api::IamMapping;
+use crate::controller::backoff::Backoff;
+use crate::controller::requests::{AWS_AUTH, NAMESPACE};
+
+/// Objects in one page of a list. A page is decoded at once: this decides the peak of memory, and 5,000 mappings are
+/// still listed in a second.
+const PAGE: u32 = 100;
+/// A list that brings nothing for so long has died without a word.
+const LIST_DEADLINE: Duration = Duration::from_secs(30);
+/// Pauses after errors.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+pub(super) type GuardedMapping = DeserializeGuard<IamMapping>;
+pub(super) type AwsAuthMetadata = PartialObjectMeta<ConfigMap>;
+pub(super) type Turn<K> = Result<Event<K>, watcher::Error>;
+
+/// Every `IamMapping`, from a quorum list on.
+pub(super) fn mappings(client: Client) -> BoxStream<'static, Turn<GuardedMapping>> {
+    let config = watcher::Config::default().list_semantic(ListSemantic::MostRecent).page_size(PAGE);
+    lasting(move || watcher::watcher(Api::<GuardedMapping>::all(client.clone()), config.clone()).boxed())
+}
+
+/// aws-auth alone, without its content.
+pub(super) fn aws_auth(client: Client) -> BoxStream<'static, Turn<AwsAuthMetadata>> {
+    let config = watcher::Config::default()
+        .list_semantic(ListSemantic::MostRecent)
+        .fields(&format!("metadata.name={AWS_AUTH}"));
+    lasting(move || {
+        watcher::watcher(Api::<AwsAuthMetadata>::namespaced(client.clone(), NAMESPACE), config.clone())
+            .boxed()
+    })
+}
+
+struct Lasting<K, F> {
+    start: F,
+    inner: BoxStream<'static, Turn<K>>,
+    backoff: Backoff,
+    pause: Option<Duration>,
+    listing: bool,
+}
+
+/// Pauses after errors, and starts again where a list has died.
+fn lasting<K, F>(start: F) -> BoxStream<'static, Turn<K>>
+where
+    K: Send + 'static,
+    F: Fn() -> BoxStream<'static, Turn<K>> + Send + 'static,
+{
+    let first = Lasting {
+        inner: start(),
+        start,
+        backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+        pause: None,
+        listing: false,
+    };
+    stream::unfold(first, |mut watch| async move {
+        if let Some(pause) = watch.pause.take() {
+            tokio::time::sleep(pause).await;
+        }
+        let turn = loop {
+            let turn = if watch.listing {
+                tokio::time::timeout(LIST_DEADLINE, watch.inner.next()).await.ok().flatten()
+            } else {
+                watch.inner.next().await
+            };
+            if let Some(turn) = turn {
+                break turn;
+            }
+            watch.inner = (watch.start)();
+            watch.listing = false;
+        };
+        match &turn {
+            Err(_) => {
+                watch.pause = Some(watch.backoff.next_pause());
+                watch.listing = false;
+            }
+            Ok(Event::Init) => watch.listing = true,
+            Ok(Event::InitApply(_)) => {}
+            Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)) => {
+                watch.listing = false;
+                watch.backoff.succeeded();
+            }
+        }
+        Some((turn, watch))
+    })
+    .boxed()
+}
