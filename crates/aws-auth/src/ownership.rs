@@ -1,8 +1,9 @@
 //! Which entries are ours: one compact annotation on aws-auth itself, so that it is never out of step with the data.
 //!
 //! The record holds, for each owned entry, the UID of its `IamMapping`, a hash of its principal and a hash of what
-//! was written. The first finds the mapping, the second the item when somebody edited it, the third the item among
-//! duplicates. It is bound to the cluster by the UID of namespace `kube-system`: a record that was restored from
+//! was written, and one bit. The first finds the mapping, the second the item when somebody edited it, the third the
+//! item among duplicates; the bit says that ours stood, and stood alone: for when it did not, a foreign item for the
+//! principal looks as if it were ours and had been edited. It is bound to the cluster by the UID of namespace `kube-system`: a record that was restored from
 //! another cluster counts as lost. Not here: deciding what a claim means for an item (`plan::claims`).
 
 use base64::Engine as _;
@@ -69,6 +70,8 @@ pub struct Owned {
     pub principal: PrincipalHash,
     /// What was written.
     pub entry: EntryHash,
+    /// Whether it stood, and no foreign item for the principal beside it, when the record was written.
+    pub alone: bool,
 }
 
 /// The ownership record.
@@ -119,7 +122,8 @@ impl Record {
     /// How long the annotation's value is with that many rows, in bytes.
     #[must_use]
     pub fn encoded_len(rows: i64) -> usize {
-        let bytes = 21 + ROW * usize::try_from(rows).unwrap_or(0);
+        let rows = usize::try_from(rows).unwrap_or(0);
+        let bytes = 21 + ROW * rows + rows.div_ceil(8);
         (bytes * 4).div_ceil(3)
     }
 
@@ -136,6 +140,11 @@ impl Record {
             bytes.extend_from_slice(&row.principal.0.to_be_bytes());
             bytes.extend_from_slice(&row.entry.0.to_be_bytes());
         }
+        bytes.extend(
+            self.rows.chunks(8).map(|rows| {
+                rows.iter().enumerate().fold(0, |bits, (n, row)| bits | u8::from(row.alone) << n)
+            }),
+        );
         STANDARD_NO_PAD.encode(bytes)
     }
 
@@ -156,11 +165,17 @@ impl Record {
             return Err(Lost::OtherCluster(Uid(*of)));
         }
         let (count, rest) = rest.split_first_chunk::<4>().ok_or(Lost::Corrupt("it is cut off"))?;
-        let (rows, tail) = rest.as_chunks::<ROW>();
-        if !tail.is_empty() || u32::try_from(rows.len()) != Ok(u32::from_be_bytes(*count)) {
-            return Err(Lost::Corrupt("it is cut off"));
+        let count = usize::try_from(u32::from_be_bytes(*count)).unwrap_or(usize::MAX);
+        let (rows, bits) = count
+            .checked_mul(ROW)
+            .and_then(|at| rest.split_at_checked(at))
+            .ok_or(Lost::Corrupt("it is cut off"))?;
+        if bits.len() != count.div_ceil(8) {
+            return Err(Lost::Corrupt("its length is wrong"));
         }
-        let rows: Vec<Owned> = rows.iter().map(row).collect();
+        let alone = |n: usize| bits.get(n / 8).is_some_and(|byte| byte >> (n % 8) & 1 == 1);
+        let (rows, _) = rows.as_chunks::<ROW>();
+        let rows: Vec<Owned> = rows.iter().enumerate().map(|(n, bytes)| row(bytes, alone(n))).collect();
         if rows.windows(2).any(|pair| pair[0].uid >= pair[1].uid) {
             return Err(Lost::Corrupt("its rows are out of order"));
         }
@@ -168,11 +183,11 @@ impl Record {
     }
 }
 
-fn row(bytes: &[u8; ROW]) -> Owned {
+fn row(bytes: &[u8; ROW], alone: bool) -> Owned {
     let mut uid = [0; 16];
     uid.copy_from_slice(&bytes[..16]);
     let number = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    Owned { uid: Uid(uid), principal: PrincipalHash(number(16)), entry: EntryHash(number(20)) }
+    Owned { uid: Uid(uid), principal: PrincipalHash(number(16)), entry: EntryHash(number(20)), alone }
 }
 
 #[cfg(test)]
@@ -184,7 +199,12 @@ mod tests {
     }
 
     fn owned(n: u8) -> Owned {
-        Owned { uid: uid(n), principal: PrincipalHash(u32::from(n)), entry: EntryHash(u32::from(n) << 8) }
+        Owned {
+            uid: uid(n),
+            principal: PrincipalHash(u32::from(n)),
+            entry: EntryHash(u32::from(n) << 8),
+            alone: n.is_multiple_of(2),
+        }
     }
 
     #[test]
@@ -201,7 +221,7 @@ mod tests {
             .map(|n| {
                 let mut bytes = [0; 16];
                 bytes[..4].copy_from_slice(&n.to_be_bytes());
-                Owned { uid: Uid(bytes), principal: PrincipalHash(n), entry: EntryHash(n) }
+                Owned { uid: Uid(bytes), principal: PrincipalHash(n), entry: EntryHash(n), alone: true }
             })
             .collect();
         assert!(Record::new(rows).encode(uid(1)).len() + ANNOTATION.len() < 256 * 1024);

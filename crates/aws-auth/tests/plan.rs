@@ -197,6 +197,37 @@ fn a_removal_that_could_mean_several_entries_is_held_and_said() {
 }
 
 #[test]
+fn a_foreign_entry_that_outlives_ours_is_not_taken_for_ours_edited() {
+    let theirs = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: eksctl\n";
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.edit(Key::MapRoles, |text| format!("{text}{theirs}"));
+    world.settle();
+    world.edit(Key::MapRoles, |_| format!("{FOREIGN}{theirs}"));
+    assert!(matches!(world.outcome("dev"), Outcome::ForeignConflict { .. }));
+    assert_eq!(world.roles(), format!("{FOREIGN}{theirs}"));
+}
+
+#[test]
+fn a_foreign_entry_that_comes_where_a_paused_one_was_removed_stays() {
+    let theirs = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: eksctl\n";
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.mappings[0] = mapping("dev", 1, RawSpec { paused: true, ..dev() });
+    world.edit(Key::MapRoles, |_| FOREIGN.to_owned());
+    world.settle();
+    world.edit(Key::MapRoles, |text| format!("{text}{theirs}"));
+    world.settle();
+    world.mappings[0] = mapping("dev", 1, dev());
+    assert!(matches!(world.outcome("dev"), Outcome::ForeignConflict { .. }));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), format!("{FOREIGN}{theirs}"));
+}
+
+#[test]
 fn an_identical_foreign_entry_is_not_taken_for_ours() {
     let mut world =
         World::with_roles("- rolearn: arn:aws:iam::111122223333:role/dev\n  username: d\n  groups: [b, a]\n");

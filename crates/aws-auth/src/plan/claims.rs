@@ -88,7 +88,8 @@ pub enum Claim {
     Edited(At),
     /// No item for the principal is there.
     Gone,
-    /// Several items for the principal are there and none is as written: which is ours cannot be told.
+    /// Items for the principal are there and none is as written, and there are several, or ours did not stand alone
+    /// before: which is ours, if any, cannot be told.
     Ambiguous,
     /// No item is seen, but a key cannot be read, and it may be in there.
     Unseen,
@@ -202,12 +203,19 @@ fn hold_against(
         let mut free = items.hashed(row.principal).filter(|at| owners.is_free(*at));
         *claim = match (free.next(), free.next()) {
             (None, _) => unfound,
-            (Some(at), None) => Claim::Edited(at),
-            (Some(_), Some(_)) => Claim::Ambiguous,
+            (Some(at), None) if row.alone => Claim::Edited(at),
+            (Some(_), _) => Claim::Ambiguous,
         };
         if let Some(at) = claim.at() {
             owners.take(at, row.uid);
         }
+    }
+    for (row, claim) in &mut rows {
+        row.alone = match claim {
+            Claim::Intact(_) | Claim::Edited(_) => !items.hashed(row.principal).any(|at| owners.is_free(at)),
+            Claim::Gone => false,
+            Claim::Ambiguous | Claim::Unseen => row.alone,
+        };
     }
     rows
 }
@@ -224,7 +232,8 @@ fn recover(items: &Items<'_>, mappings: &[&Mapping], owners: &mut Owners) -> Vec
             .find(|at| owners.is_free(*at) && written(at));
         if let Some(at) = found {
             owners.take(at, mapping.uid);
-            let row = Owned { uid: mapping.uid, principal: spec.principal_hash(), entry: applied };
+            let row =
+                Owned { uid: mapping.uid, principal: spec.principal_hash(), entry: applied, alone: true };
             rows.push((row, Claim::Intact(at)));
         }
     }

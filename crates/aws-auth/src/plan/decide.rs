@@ -233,6 +233,7 @@ impl<'a> Decider<'_, 'a> {
                 uid: mapping.uid,
                 principal: spec.principal_hash(),
                 entry: spec.entry_hash(),
+                alone: true,
             }),
         });
         Outcome::Pending
@@ -285,6 +286,7 @@ impl<'a> Decider<'_, 'a> {
                 uid: mapping.uid,
                 principal: spec.principal_hash(),
                 entry: EntryHash::of(at.key, spec.entry()),
+                alone: true,
             }),
         });
         Outcome::Pending
@@ -341,7 +343,8 @@ impl<'a> Decider<'_, 'a> {
     /// The record's row for an item that stands as the mapping wants it.
     fn row(&self, mapping: &Mapping, spec: &Spec, at: At) -> Owned {
         let entry = self.items.identity(at).map_or(spec.entry_hash(), |identity| identity.entry_hash);
-        Owned { uid: mapping.uid, principal: spec.principal_hash(), entry }
+        let alone = !self.items.hashed(spec.principal_hash()).any(|at| self.claims.owner(at).is_none());
+        Owned { uid: mapping.uid, principal: spec.principal_hash(), entry, alone }
     }
 
     /// Says that several entries may be the one that is to go.
