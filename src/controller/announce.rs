@@ -3,7 +3,7 @@
 //! On the `IamMapping` while it exists, on aws-auth otherwise. Not here: saying it once (`events`).
 
 use aws_auth::mapping::Mapping;
-use aws_auth::plan::{Change, ChangeKind, Held, Outcome, Verdict};
+use aws_auth::plan::{Change, ChangeKind, Held, Outcome, StillMapped, Verdict};
 use aws_auth::{Entry, Timestamp};
 
 use crate::controller::events::{About, Notice, Weight};
@@ -43,22 +43,33 @@ pub(super) fn written(change: &Change, client: Option<&str>) -> Notice {
                 "{key}: the cluster creator's entry of {principal} did not stand (last written by {client}), and is put back{after}"
             ),
         ),
-        ChangeKind::Remove => (
-            Weight::Normal,
-            "Removed",
-            format!(
-                "{key}: {principal} removed, because its IamMapping is gone; tokens may be cached for some minutes"
-            ),
-        ),
-        ChangeKind::Expire => (
-            Weight::Normal,
-            "Expired",
-            format!(
-                "{key}: {principal} removed, because spec.expiresAt has passed; tokens may be cached for some minutes"
-            ),
-        ),
+        ChangeKind::Remove => removed(change, "Removed", "its IamMapping is gone"),
+        ChangeKind::Expire => removed(change, "Expired", "spec.expiresAt has passed"),
     };
     Notice { about, weight, reason, note }
+}
+
+/// A removal, and whether it is the end of access.
+fn removed(change: &Change, reason: &'static str, why: &str) -> (Weight, &'static str, String) {
+    let Change { key, principal, .. } = change;
+    let removed = format!("{key}: {principal} removed, because {why}");
+    match &change.still_mapped {
+        None => (Weight::Normal, reason, format!("{removed}; tokens may be cached for some minutes")),
+        Some(StillMapped::Entry { key, line }) => (
+            Weight::Warning,
+            "StillMapped",
+            format!(
+                "{removed}, but it still enters by an entry that somebody else wrote ({key}, line {line}); remove that one too to end its access"
+            ),
+        ),
+        Some(StillMapped::Account(account)) => (
+            Weight::Warning,
+            "StillMapped",
+            format!(
+                "{removed}, but all of account {account} is mapped: it still enters under its own ARN, without groups"
+            ),
+        ),
+    }
 }
 
 /// A verdict that is news. Good ones are announced by the change that brings them about.
@@ -155,6 +166,7 @@ mod tests {
             owner: None,
             before: Some(entry.clone()),
             after: Some(entry),
+            still_mapped: None,
         }
     }
 
@@ -169,6 +181,13 @@ mod tests {
     #[test]
     fn a_removal_is_announced_on_aws_auth_because_its_mapping_is_gone() {
         assert_eq!(written(&change(ChangeKind::Remove), None).about, About::AwsAuth);
+    }
+
+    #[test]
+    fn a_removal_that_does_not_end_access_warns_of_it() {
+        let still = Some(StillMapped::Account("111122223333".to_owned()));
+        let notice = written(&Change { still_mapped: still, ..change(ChangeKind::Remove) }, None);
+        assert_eq!((notice.weight, notice.reason), (Weight::Warning, "StillMapped"));
     }
 
     #[test]

@@ -367,6 +367,7 @@ mod tests {
         let text = Metrics::default().text().unwrap();
         for reason in HoldReason::ALL {
             assert!(text.contains(&format!("held_parts{{reason=\"{reason}\"}} 0")), "{reason}");
+            assert!(include_str!("../../docs/metrics.md").contains(&format!("`{reason}`")), "docs: {reason}");
         }
     }
 }
