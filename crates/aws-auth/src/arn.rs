@@ -175,11 +175,11 @@ impl Principal {
         let (kind, rest) = resource.split_once('/').unwrap_or((resource, ""));
         match kind {
             "role" => {
-                let name = path_and_name(rest, 64).map_err(wrong)?.1;
+                let name = name_after_path(rest, 64).map_err(wrong)?;
                 Ok(Self::Role { partition, account, name: name.into() })
             }
             "user" => {
-                path_and_name(rest, 64).map_err(wrong)?;
+                name_after_path(rest, 64).map_err(wrong)?;
                 Ok(Self::User { partition, account, path_and_name: rest.into() })
             }
             "group" => Err(wrong(Problem::Group)),
@@ -234,10 +234,10 @@ impl fmt::Display for Principal {
     }
 }
 
-/// Splits `team/dev/name`. IAM: a path is at most 512 printable ASCII characters, a name at most `longest` of
+/// `name` of `team/dev/name`. IAM: a path is at most 512 printable ASCII characters, a name at most `longest` of
 /// `[A-Za-z0-9_+=,.@-]` (IAM API reference, `CreateRole` and `CreateUser`).
-fn path_and_name(rest: &str, longest: usize) -> Result<(&str, &str), Problem> {
-    let (path, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+fn name_after_path(rest: &str, longest: usize) -> Result<&str, Problem> {
+    let (path, name) = rest.rsplit_once('/').map_or((None, rest), |(path, name)| (Some(path), name));
     if name.is_empty() {
         return Err(Problem::NoName);
     }
@@ -246,10 +246,13 @@ fn path_and_name(rest: &str, longest: usize) -> Result<(&str, &str), Problem> {
     if !name_ok {
         return Err(Problem::Name);
     }
-    let path_ok = path.len() <= 510
-        && path.bytes().all(|b| (0x21..=0x7e).contains(&b))
-        && (path.is_empty() || path.split('/').all(|segment| !segment.is_empty()));
-    if path_ok { Ok((path, name)) } else { Err(Problem::Path) }
+    // `role//dev` has a path, and its one segment is empty.
+    let path_ok = path.is_none_or(|path| {
+        path.len() <= 510
+            && path.bytes().all(|b| (0x21..=0x7e).contains(&b))
+            && path.split('/').all(|segment| !segment.is_empty())
+    });
+    if path_ok { Ok(name) } else { Err(Problem::Path) }
 }
 
 /// What to say of an STS ARN, with the IAM ARN to write instead where there is one.
