@@ -240,12 +240,13 @@ fn visible(field: &'static str) -> [Rule; 2] {
 /// A time that every reader of RFC 3339 takes for the same.
 pub(super) fn expires_at(schema: &mut Schema) {
     let pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
-    // The comparison is always true: what counts is that the conversion finds the day in the calendar.
+    // The conversion finds the day in the calendar or fails. The last days of 9999, which some write for "never", are
+    // beyond what jiff holds: such an object would not decode.
     add(
         schema,
         &[Rule::new(
-            format!("{} && timestamp(self) >= timestamp('0001-01-01T00:00:00Z')", matches(pattern)),
-            "spec.expiresAt is no time in RFC 3339; write for example 2026-12-31T18:00:00Z",
+            format!("{} && timestamp(self) < timestamp('9999-01-01T00:00:00Z')", matches(pattern)),
+            "spec.expiresAt is no RFC 3339 time before the year 9999; write for example 2026-12-31T18:00:00Z, or leave it out for no end",
         )],
     );
 }

@@ -14,6 +14,7 @@
 //!
 //! Not here: deciding the verdict (the core's `plan`), sending the status (`controller`).
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aws_auth::Timestamp;
@@ -174,9 +175,13 @@ fn applied(verdict: &Verdict<'_>, context: &Context) -> Fact {
     Fact { type_: "Applied", truth: Truth::of(holds), reason: verdict.outcome.reason(), message }
 }
 
+/// Key and spelling of the ARN are not compared: an adopted entry stays where it stood and how it was spelled.
 fn stands_as_asked(verdict: &Verdict<'_>) -> bool {
+    let set = |groups: &[String]| groups.iter().cloned().collect::<BTreeSet<_>>();
     match (&verdict.mapping.spec, verdict.applied) {
-        (Ok(spec), Some((key, entry))) => key == spec.key() && entry == spec.entry(),
+        (Ok(spec), Some((_, entry))) => {
+            entry.username == spec.entry().username && set(&entry.groups) == set(&spec.entry().groups)
+        }
         _ => false,
     }
 }
