@@ -41,10 +41,13 @@
 
 pub mod arn;
 pub mod aws_auth;
+pub mod canonical;
 pub mod document;
 pub mod entry;
 pub mod fold;
 pub mod guards;
+pub mod lint;
+pub mod lookup;
 pub mod mapping;
 pub mod ownership;
 pub mod plan;
@@ -52,6 +55,7 @@ pub mod policy;
 pub mod reader;
 pub mod settings;
 pub mod spelling;
+pub mod template;
 pub mod time;
 pub mod verify;
 pub mod yaml;

@@ -5,6 +5,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests say what must hold by failing")]
 
+#[path = "differential/matching.rs"]
+mod matching;
 #[path = "differential/mutate.rs"]
 mod mutate;
 #[path = "differential/oracle.rs"]
@@ -19,6 +21,7 @@ use mutate::{HOSTILE, Rng, SEEDS};
 use oracle::{Entry, Oracle, Served, Sso};
 
 const VECTORS: &str = include_str!("data/aws-auth-vectors.json");
+const REGRESSIONS: &str = include_str!("data/regressions.json");
 
 /// Ours, in the oracle's words.
 fn ours(key: Key, reading: &Reading) -> Served {
@@ -93,14 +96,28 @@ fn shrink(oracle: &mut Oracle, text: &str) -> String {
     best
 }
 
+/// Every text of the vectors and of the regressions, and those of this test.
 fn seeds() -> Vec<String> {
     let vectors: serde_json::Value = serde_json::from_str(VECTORS).expect("the vectors are JSON");
-    let of_vectors = ["parse", "lookup"].into_iter().flat_map(|list| {
-        let cases = vectors[list].as_array().expect("a list").iter();
+    let regressions: serde_json::Value = serde_json::from_str(REGRESSIONS).expect("the regressions are JSON");
+    let texts = [&vectors["parse"], &vectors["lookup"], &regressions].into_iter().flat_map(|list| {
+        let cases = list.as_array().expect("a list").iter();
         cases.flat_map(|case| case["configmap_data"].as_object().expect("a map").values())
     });
-    let of_vectors = of_vectors.map(|value| value.as_str().expect("a string").to_owned());
-    of_vectors.chain(SEEDS.iter().map(|seed| (*seed).to_owned())).collect()
+    let texts = texts.map(|value| value.as_str().expect("a string").to_owned());
+    texts.chain(SEEDS.iter().map(|seed| (*seed).to_owned())).collect()
+}
+
+fn seed() -> u64 {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
+    let fresh = u64::try_from(clock % u128::from(u64::MAX)).expect("below");
+    let seed = from_environment("DIFFERENTIAL_SEED").unwrap_or(fresh);
+    println!("DIFFERENTIAL_SEED={seed} DIFFERENTIAL_CASES={}", cases());
+    seed
+}
+
+fn cases() -> u64 {
+    from_environment("DIFFERENTIAL_CASES").unwrap_or(30_000)
 }
 
 fn from_environment(name: &str) -> Option<u64> {
@@ -131,14 +148,9 @@ fn compare(oracle: &mut Oracle, texts: &[String]) {
 
 #[test]
 fn mutated_documents_are_read_as_the_authenticator_reads_them() {
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
-    let fresh = u64::try_from(clock % u128::from(u64::MAX)).expect("below");
-    let seed = from_environment("DIFFERENTIAL_SEED").unwrap_or(fresh);
-    let cases = from_environment("DIFFERENTIAL_CASES").unwrap_or(30_000);
-    println!("DIFFERENTIAL_SEED={seed} DIFFERENTIAL_CASES={cases}");
-    let (mut rng, seeds, mut oracle) = (Rng(seed), seeds(), Oracle::start());
+    let (mut rng, seeds, mut oracle) = (Rng(seed()), seeds(), Oracle::start());
     let mut counts = [0_usize; 5];
-    for _ in 0..cases.div_ceil(1000) {
+    for _ in 0..cases().div_ceil(1000) {
         let texts: Vec<String> = (0..1000).map(|_| mutate::document(&mut rng, &seeds)).collect();
         compare(&mut oracle, &texts);
         for text in &texts {
@@ -198,6 +210,51 @@ fn every_hostile_scalar_is_read_as_the_authenticator_reads_it_in_every_position(
         .iter()
         .flat_map(|place| HOSTILE.iter().map(|scalar| place.replacen("{}", scalar, 1)))
         .collect();
+    compare(&mut Oracle::start(), &texts);
+}
+
+#[test]
+fn callers_become_whom_the_authenticator_makes_of_them() {
+    let (mut rng, mut oracle) = (Rng(seed()), Oracle::start());
+    let cases = usize::try_from(cases()).expect("a number of cases");
+    matching::compare(&mut rng, &mut oracle, cases / 3);
+}
+
+#[test]
+fn every_character_folds_as_the_authenticator_folds_it() {
+    matching::compare_folding(&mut Oracle::start());
+}
+
+/// Nesting, aliases and keys just within and just beyond what the reader follows.
+#[test]
+fn texts_at_the_limits_are_read_as_the_authenticator_reads_them() {
+    let mut texts = seeds();
+    for depth in [9_990, 9_998, 9_999, 10_000, 10_001] {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        texts.push(format!("{open}{close}"));
+        texts.push(format!("- rolearn: a\n  x: {open}{close}\n- rolearn: b\n"));
+        texts.push(format!("- rolearn: a\n  x: {open}\n"));
+        texts.push(format!("- {}a\n- b\n", "- ".repeat(depth)));
+        texts.push(format!("- rolearn: a\n  x: &x {}{}\n  y: [[[[*x]]]]\n", &open[20..], &close[20..]));
+        texts.push(format!(
+            "- rolearn: a\n  x: &x {}{}\n  1: [[[[[[[[[[[[[[[*x]]]]]]]]]]]]]]]\n",
+            &open[20..],
+            &close[20..]
+        ));
+    }
+    for length in [1_020, 1_021, 1_022, 1_023, 1_024, 1_025] {
+        texts.push(format!("- rolearn: a\n  {}: b\n", "k".repeat(length)));
+        texts.push(format!("- {{rolearn: a, \"{}\": b}}\n", "\u{e9}".repeat(length)));
+        texts.push(format!("- rolearn: a\n...\n{}\u{7}", "x".repeat(length)));
+        texts.push(format!("- rolearn: a\n...\n{}\u{7}", "\u{4e2d}".repeat(length)));
+        texts.push(format!("{}\u{FEFF}\n- rolearn: a\n  username: b\n- c: d\n", "#".repeat(length)));
+        texts.push(format!("#{}\n\u{FEFF}- rolearn: a\n  username: b\n- c: d\n", "x".repeat(length - 513)));
+    }
+    for count in [90, 98, 99, 100, 101, 110, 1_000, 9_000] {
+        texts.push(format!("- &a \"1\"\n{}", "- *a\n".repeat(count)));
+        texts.push(format!("- &a {{rolearn: a}}\n- <<: [{}]\n", "*a, ".repeat(count)));
+        texts.push(format!("- x: &a [{}]\n  y: [{}]\n  rolearn: a\n", "0,".repeat(count), "*a,".repeat(100)));
+    }
     compare(&mut Oracle::start(), &texts);
 }
 
