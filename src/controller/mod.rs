@@ -16,6 +16,7 @@ mod sources;
 mod status_writer;
 mod target;
 
+use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -92,10 +93,10 @@ impl Operator {
         let listen = |error| OperatorError::Listen(options.listen, error);
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let identity = identity().await;
+        let identity = identity();
         let lease_namespace = match options.lease_namespace {
             Some(namespace) => namespace,
-            None => pod_namespace().await.unwrap_or_else(|| NAMESPACE.to_owned()),
+            None => read_line(Path::new(POD_NAMESPACE)).unwrap_or_else(|| NAMESPACE.to_owned()),
         };
         Ok(Self {
             client,
@@ -195,21 +196,17 @@ async fn cluster_uid(client: &Client, telemetry: &Telemetry) -> Uid {
 }
 
 /// A name for this replica that no other one has.
-async fn identity() -> String {
+fn identity() -> String {
     let host = match std::env::var("HOSTNAME") {
         Ok(host) if !host.is_empty() => host,
-        _ => read_line(Path::new("/etc/hostname")).await.unwrap_or_else(|| "operator".to_owned()),
+        _ => read_line(Path::new("/etc/hostname")).unwrap_or_else(|| "operator".to_owned()),
     };
     format!("{host}_{:016x}", fastrand::u64(..))
 }
 
-async fn pod_namespace() -> Option<String> {
-    read_line(Path::new(POD_NAMESPACE)).await
-}
-
 /// The text of a file that may well not be there.
-async fn read_line(path: &Path) -> Option<String> {
-    let text = tokio::fs::read_to_string(path).await.ok()?;
+fn read_line(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }

@@ -1,0 +1,251 @@
+//! The one loop: both watches, the timers and what came back go in; reads, one write at a time, statuses and Events
+//! come out.
+//!
+//! One engine lives for one term of leadership and remembers nothing of the one before: the first list of a term is a
+//! quorum read, so whatever went stale in between cannot matter. Decisions are made elsewhere: `plan` says what to
+//! write, `pacing` when, `confirm` whether a removal is real, `target` whether our view is the newest.
+
+mod errands;
+mod hear;
+mod plan;
+mod read_write;
+
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_auth::Timestamp;
+use aws_auth::mapping::Uid;
+use aws_auth::settings::Settings;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _};
+use http::StatusCode;
+use kube::Client;
+use tokio::time::Instant;
+
+use crate::client::CallError;
+use crate::controller::backoff::Backoff;
+use crate::controller::events::Events;
+use crate::controller::lease::Tenure;
+use crate::controller::mappings::Mappings;
+use crate::controller::pacing::Pacer;
+use crate::controller::requests::Malformed;
+use crate::controller::sources::{self, AwsAuthMetadata, GuardedMapping, Turn};
+use crate::controller::status_writer::Statuses;
+use crate::controller::target::Target;
+use crate::telemetry::Telemetry;
+use crate::telemetry::health::Gate;
+use errands::Errand;
+use read_write::{ReadOutcome, Work, Write, WriteOutcome};
+
+/// Everything is looked at afresh this often, whatever the watches say.
+const RESYNC: Duration = Duration::from_mins(5);
+/// What an engine needs for a term.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) client: Client,
+    /// The UID of namespace kube-system.
+    pub(super) cluster: Uid,
+    pub(super) settings: Arc<Settings>,
+    pub(super) identity: String,
+    pub(super) tenure: Tenure,
+    pub(super) telemetry: Telemetry,
+}
+
+/// One term.
+pub(super) struct Engine {
+    parts: Parts,
+    mapping_turns: BoxStream<'static, Turn<GuardedMapping>>,
+    target_turns: BoxStream<'static, Turn<AwsAuthMetadata>>,
+    mappings: Mappings,
+    target: Target,
+    /// The version that a list of the aws-auth watch under way has found.
+    listed_version: Option<String>,
+    pacer: Pacer,
+    statuses: Statuses,
+    events: Events,
+    work: Work,
+    errands: FuturesUnordered<BoxFuture<'static, Errand>>,
+    timers: Timers,
+    conflicts: Backoff,
+    setbacks: Backoff,
+    status_setbacks: Backoff,
+}
+
+/// When to look again though nothing happened.
+struct Timers {
+    resync: Instant,
+    /// When time alone changes the plan.
+    wake: Option<Instant>,
+    /// Until when aws-auth is left alone after a failure.
+    blocked: Option<Instant>,
+    /// Until when statuses are.
+    statuses_blocked: Option<Instant>,
+}
+
+/// A request that brought nothing back.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+/// What woke the loop.
+enum Woken {
+    Stop,
+    Read(ReadOutcome),
+    Wrote(Box<Write>, WriteOutcome),
+    Mapping(Box<Turn<GuardedMapping>>),
+    Target(Turn<AwsAuthMetadata>),
+    Errand(Errand),
+    Timer,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts) -> Self {
+        parts.telemetry.health.wait_for(Gate::IamMappings, "not listed yet");
+        parts.telemetry.health.wait_for(Gate::AwsAuth, "not read yet");
+        let now = Instant::now();
+        Self {
+            mapping_turns: sources::mappings(parts.client.clone()),
+            target_turns: sources::aws_auth(parts.client.clone()),
+            mappings: Mappings::default(),
+            target: Target::default(),
+            listed_version: None,
+            pacer: Pacer::default(),
+            statuses: Statuses::default(),
+            events: Events::new(parts.identity.clone()),
+            work: Work::Idle,
+            errands: FuturesUnordered::new(),
+            timers: Timers { resync: now + RESYNC, wake: None, blocked: None, statuses_blocked: None },
+            conflicts: Backoff::new(Duration::from_millis(10), Duration::from_secs(5)),
+            setbacks: Backoff::new(Duration::from_secs(1), Duration::from_secs(15)),
+            status_setbacks: Backoff::new(Duration::from_secs(1), Duration::from_secs(15)),
+            parts,
+        }
+    }
+
+    /// Works until `stop`; a write that is on its way then is waited for.
+    pub(super) async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop.fuse());
+        let mut stopping = false;
+        loop {
+            let look = if stopping {
+                if !matches!(self.work, Work::Writing { .. }) {
+                    return;
+                }
+                None
+            } else {
+                Some(self.advance(Instant::now()))
+            };
+            match self.wait(&mut stop, stopping, look).await {
+                Woken::Stop => stopping = true,
+                Woken::Timer => {}
+                Woken::Read(outcome) => self.read(outcome),
+                Woken::Wrote(write, outcome) => self.wrote(*write, outcome, stopping),
+                Woken::Mapping(turn) => self.mapping(*turn),
+                Woken::Target(turn) => self.target(turn),
+                Woken::Errand(errand) => self.errand(errand),
+            }
+        }
+    }
+
+    async fn wait(
+        &mut self,
+        stop: &mut (impl Future<Output = ()> + Unpin),
+        stopping: bool,
+        look: Option<Instant>,
+    ) -> Woken {
+        let work = async {
+            match &mut self.work {
+                Work::Idle => pending().await,
+                Work::Reading(outcome) => Woken::Read(outcome.await),
+                Work::Writing { write: _, outcome } => {
+                    let outcome = outcome.await;
+                    match std::mem::replace(&mut self.work, Work::Idle) {
+                        Work::Writing { write, outcome: _ } => Woken::Wrote(write, outcome),
+                        Work::Idle | Work::Reading(_) => Woken::Timer,
+                    }
+                }
+            }
+        };
+        let timer = async {
+            match look {
+                Some(look) => tokio::time::sleep_until(look).await,
+                None => pending().await,
+            }
+        };
+        let woken = tokio::select! {
+            biased;
+            () = stop, if !stopping => Woken::Stop,
+            woken = work => woken,
+            Some(turn) = self.mapping_turns.next(), if !stopping => Woken::Mapping(Box::new(turn)),
+            Some(turn) = self.target_turns.next(), if !stopping => Woken::Target(turn),
+            Some(errand) = self.errands.next(), if !self.errands.is_empty() => Woken::Errand(errand),
+            () = timer => Woken::Timer,
+        };
+        if matches!(woken, Woken::Read(_)) {
+            self.work = Work::Idle;
+        }
+        woken
+    }
+
+    /// Starts whatever is due, and says when to look again.
+    fn advance(&mut self, now: Instant) -> Instant {
+        if now >= self.timers.resync {
+            self.timers.resync = now + RESYNC;
+            self.target.forget_unless_writing();
+            self.statuses.retry_all(&self.mappings);
+            self.pacer.changed(now);
+        }
+        if self.timers.wake.is_some_and(|wake| wake <= now) {
+            self.timers.wake = None;
+            self.pacer.changed(now);
+        }
+        let mut look = self.timers.resync.min(self.timers.wake.unwrap_or(self.timers.resync));
+        if let (Work::Idle, Some(due)) = (&self.work, self.due()) {
+            if due > now {
+                look = look.min(due);
+            } else if self.target.live().is_some() {
+                self.take_in(now);
+            } else {
+                self.start_reading();
+            }
+        }
+        // A write that is on its way, or due, goes first.
+        if matches!(self.work, Work::Idle) {
+            look = look.min(self.start_errands(now).unwrap_or(look));
+        }
+        look
+    }
+
+    /// When to plan next; `None` while nothing changed or a source is incomplete.
+    fn due(&self) -> Option<Instant> {
+        let due = self.pacer.due().filter(|_| self.mappings.synced() && self.target.watched())?;
+        Some(self.timers.blocked.map_or(due, |blocked| due.max(blocked)))
+    }
+}
+
+impl Trouble {
+    fn code(&self) -> Option<StatusCode> {
+        match self {
+            Self::Call(error) => error.code(),
+            Self::Malformed(_) => None,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Call(error) => error.retry_after(),
+            Self::Malformed(_) => None,
+        }
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_second())
+}

@@ -1,0 +1,121 @@
+//! A plan made and carried out: the write started, or else what there is to say of every mapping said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_auth::aws_auth::AwsAuth;
+use aws_auth::mapping::Mapping;
+use aws_auth::plan::{self, Outcome, Plan};
+use aws_auth::{Key, Timestamp};
+use tokio::time::Instant;
+
+use super::{Engine, RESYNC, wall_clock};
+use crate::controller::announce;
+use crate::controller::events::Notice;
+use crate::controller::status_writer::News;
+use crate::telemetry::health::Gate;
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// To take in what changed, the first of it so long ago.
+    TakeIn {
+        /// How long that waited.
+        waited: Duration,
+    },
+    /// To say how things stand after a write. What it wants written waits its turn.
+    Report,
+}
+
+impl Engine {
+    /// Plans with everything that changed until now, and writes what has to be written.
+    pub(super) fn take_in(&mut self, now: Instant) {
+        let waited = self.pacer.planned(now);
+        self.plan(now, Purpose::TakeIn { waited });
+    }
+
+    /// Plans, writes what has to be written, and says how things stand.
+    pub(super) fn plan(&mut self, now: Instant, purpose: Purpose) {
+        let Some(live) = self.target.live() else { return };
+        let mappings: Vec<&Mapping> = self.mappings.all().map(|row| &row.mapping).collect();
+        let time = wall_clock();
+        let settings = &*self.parts.settings;
+        let Plan { write, changes, held, verdicts, admins, wake } = plan::plan(&plan::Input {
+            mappings: &mappings,
+            aws_auth: &live.aws_auth,
+            cluster: self.parts.cluster,
+            settings,
+            now: time,
+        });
+        let metrics = &self.parts.telemetry.metrics;
+        if let Purpose::TakeIn { waited } = purpose {
+            metrics.planned(now.elapsed(), waited);
+        }
+        self.timers.wake = [wake, announce::next_announcement(mappings.iter().copied(), time)]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|wake| now + until(wake, time));
+        let write = match (write, purpose) {
+            (Some(next), Purpose::TakeIn { .. }) => Some(next),
+            (Some(_), Purpose::Report) => {
+                if self.pacer.due().is_none() {
+                    self.pacer.changed(now);
+                }
+                None
+            }
+            (None, _) => {
+                self.parts.telemetry.health.open(Gate::Write);
+                None
+            }
+        };
+        // On the way to a write nothing is said that can wait for it; but where writes keep failing it is said now.
+        if write.is_none() || self.setbacks.is_set_back() {
+            metrics.held(&held);
+            metrics.admins(admins.before);
+            metrics.aws_auth(size(&live.aws_auth), entries(&live.aws_auth));
+            let mut reasons: BTreeMap<&'static str, usize> = BTreeMap::new();
+            let mut notices: Vec<Notice> = Vec::new();
+            let mut said: BTreeSet<&str> = BTreeSet::new();
+            for (verdict, row) in verdicts.iter().zip(self.mappings.all()) {
+                *reasons.entry(verdict.outcome.reason()).or_default() += 1;
+                if let Outcome::Held { message, .. } = &verdict.outcome {
+                    said.insert(message);
+                }
+                notices.extend(announce::expires_soon(verdict.mapping, time));
+                match self.statuses.judged(verdict, row, time, settings.authentication_mode) {
+                    News::Yes => notices.extend(announce::judged(verdict)),
+                    News::None => {}
+                }
+            }
+            notices
+                .extend(held.iter().filter(|held| !said.contains(held.message.as_str())).map(announce::held));
+            metrics.mappings(reasons.into_iter());
+            metrics.pending_statuses(self.statuses.waiting());
+            drop(verdicts);
+            for notice in notices {
+                self.say(notice, now);
+            }
+        } else {
+            drop(verdicts);
+        }
+        if let Some(next) = write {
+            self.start_writing(next, changes);
+        }
+    }
+}
+
+fn until(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_secs(u64::try_from(then.0.saturating_sub(now.0)).unwrap_or(0)).min(RESYNC)
+}
+
+fn size(aws_auth: &AwsAuth) -> usize {
+    aws_auth.source().data.iter().map(|(key, value)| key.len() + value.len()).sum()
+}
+
+fn entries(aws_auth: &AwsAuth) -> usize {
+    Key::ALL
+        .iter()
+        .map(|&key| aws_auth.key(key).items().filter(|(_, _, identity)| identity.is_some()).count())
+        .sum()
+}

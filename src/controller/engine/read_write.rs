@@ -1,0 +1,184 @@
+//! aws-auth read and written: one request at a time, and what its outcome means.
+
+use std::time::Duration;
+
+use aws_auth::aws_auth::AwsAuth;
+use aws_auth::plan::{Change, ChangeKind};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::plan::Purpose;
+use super::{Engine, Parts, Trouble};
+use crate::client::{CallError, call};
+use crate::controller::confirm::{Doubt, Removal, confirm};
+use crate::controller::requests::{self, AWS_AUTH, Metadata, Object, READ_DEADLINE, WRITE_DEADLINE};
+use crate::controller::target::{Live, LiveConfigMap};
+use crate::controller::{announce, sources};
+use crate::telemetry::Telemetry;
+use crate::telemetry::health::Gate;
+use crate::telemetry::metrics::WriteResult;
+
+/// What is done about aws-auth now: one thing at most.
+pub(super) enum Work {
+    Idle,
+    Reading(BoxFuture<'static, ReadOutcome>),
+    Writing { write: Box<Write>, outcome: BoxFuture<'static, WriteOutcome> },
+}
+
+pub(super) type ReadOutcome = Result<Option<LiveConfigMap>, Trouble>;
+pub(super) type WriteOutcome = Result<Metadata, WriteError>;
+
+/// What is written.
+pub(super) struct Write {
+    next: AwsAuth,
+    changes: Vec<Change>,
+    /// Who wrote aws-auth before us.
+    client: Option<String>,
+    begun: Instant,
+}
+
+#[derive(Debug)]
+pub(super) enum WriteError {
+    /// A removal could not be confirmed; nothing was sent.
+    Doubt(Doubt),
+    /// There was no time left in the Lease; nothing was sent.
+    LeaseOver,
+    /// It was sent.
+    Call(CallError),
+}
+
+impl Engine {
+    pub(super) fn start_reading(&mut self) {
+        self.target.read_begins();
+        let client = self.parts.client.clone();
+        self.work = Work::Reading(
+            async move {
+                match call::<LiveConfigMap>(&client, requests::get_aws_auth()?, READ_DEADLINE).await {
+                    Ok(found) => Ok(Some(found)),
+                    Err(error) if error.is_missing(AWS_AUTH) => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            .boxed(),
+        );
+    }
+
+    pub(super) fn read(&mut self, outcome: ReadOutcome) {
+        let now = Instant::now();
+        match outcome {
+            Ok(found) => {
+                self.target.read_ends(Live::read(found, self.parts.cluster));
+                self.parts.telemetry.health.open(Gate::AwsAuth);
+                if self.target.live().is_some() && self.mappings.synced() && self.target.watched() {
+                    self.take_in(now);
+                }
+            }
+            Err(error) => {
+                self.parts.telemetry.health.close(Gate::AwsAuth, error.to_string());
+                self.set_back(now, error.retry_after());
+            }
+        }
+    }
+
+    pub(super) fn start_writing(&mut self, next: AwsAuth, changes: Vec<Change>) {
+        let removals: Vec<Removal> = changes
+            .iter()
+            .filter(|change| change.kind == ChangeKind::Remove)
+            .filter_map(|change| change.owner)
+            .map(|uid| Removal { uid, name: self.mappings.name_of_gone(uid).map(str::to_owned) })
+            .collect();
+        let client = self.target.live().and_then(|live| live.last_client.clone());
+        let Some(request) =
+            self.target.write_begins(|envelope| requests::write_aws_auth(&envelope.body(&next)))
+        else {
+            return;
+        };
+        let Parts { client: api, tenure, .. } = self.parts.clone();
+        let outcome = async move {
+            let request = request.map_err(|error| WriteError::Doubt(error.into()))?;
+            if !removals.is_empty() {
+                confirm(&api, &removals).await.map_err(WriteError::Doubt)?;
+            }
+            if !tenure.outlasts(Instant::now(), WRITE_DEADLINE) {
+                return Err(WriteError::LeaseOver);
+            }
+            let written: Object = call(&api, request, WRITE_DEADLINE).await.map_err(WriteError::Call)?;
+            Ok(written.metadata)
+        };
+        let write = Box::new(Write { next, changes, client, begun: Instant::now() });
+        self.work = Work::Writing { write, outcome: outcome.boxed() };
+    }
+
+    pub(super) fn wrote(&mut self, write: Write, outcome: WriteOutcome, stopping: bool) {
+        let now = Instant::now();
+        let took = now.duration_since(write.begun);
+        let Telemetry { metrics, health } = self.parts.telemetry.clone();
+        let error = match outcome {
+            Ok(answer) => {
+                metrics.wrote(WriteResult::ok, took);
+                health.open(Gate::Write);
+                self.conflicts.succeeded();
+                self.setbacks.succeeded();
+                self.timers.blocked = None;
+                self.pacer.wrote(now);
+                tracing::info!(changes = write.changes.len(), took_ms = took.as_millis(), "aws-auth written");
+                self.target.write_ends(write.next, answer);
+                for change in &write.changes {
+                    if let Some(owner) = change.owner.filter(|_| change.kind == ChangeKind::Remove) {
+                        self.mappings.buried(owner);
+                    }
+                    self.say(announce::written(change, write.client.as_deref()), now);
+                }
+                if stopping || !self.mappings.synced() || !self.target.watched() {
+                    return;
+                }
+                match self.pacer.due() {
+                    Some(due) if due <= now => self.take_in(now),
+                    _ => self.plan(now, Purpose::Report),
+                }
+                return;
+            }
+            Err(error) => error,
+        };
+        // Whatever happened, what is known now is what a read says.
+        self.target.forget();
+        self.pacer.changed(now);
+        match error {
+            WriteError::Doubt(Doubt::StillThere(uid)) => {
+                tracing::warn!(
+                    "IamMapping with UID {uid} still exists; listing again before anything is revoked"
+                );
+                self.mapping_turns = sources::mappings(self.parts.client.clone());
+                self.mappings.list_begins();
+            }
+            WriteError::Doubt(doubt) => {
+                health.close(Gate::Write, doubt.to_string());
+                self.set_back(now, None);
+            }
+            WriteError::LeaseOver => self.set_back(now, None),
+            WriteError::Call(error) if error.is_conflict() || error.is_missing(AWS_AUTH) => {
+                metrics.wrote(WriteResult::conflict, took);
+                self.timers.blocked = Some(now + self.conflicts.next_pause());
+            }
+            WriteError::Call(error @ CallError::Refused { .. }) => {
+                metrics.wrote(WriteResult::refused, took);
+                health.close(Gate::Write, error.to_string());
+                self.say(announce::refused(&error.to_string()), now);
+                self.set_back(now, error.retry_after());
+            }
+            WriteError::Call(error) => {
+                metrics.wrote(WriteResult::unknown, took);
+                health.close(Gate::Write, error.to_string());
+                self.pacer.wrote(now);
+                self.set_back(now, None);
+            }
+        }
+    }
+
+    /// Leaves aws-auth alone for a while.
+    fn set_back(&mut self, now: Instant, retry_after: Option<Duration>) {
+        let pause = self.setbacks.next_pause().max(retry_after.unwrap_or_default());
+        self.timers.blocked = Some(now + pause);
+    }
+}
