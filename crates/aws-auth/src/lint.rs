@@ -164,3 +164,37 @@ fn sso_overlap(served: &[Served<'_>], findings: &mut Vec<Finding>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::read;
+
+    fn found(key: Key, text: &str) -> Vec<(Code, usize)> {
+        let reading = read(key, Some(text));
+        lint([(key, &reading)]).into_iter().map(|finding| (finding.code, finding.line)).collect()
+    }
+
+    #[test]
+    fn users_that_differ_in_case_are_found_and_repeated_ones_are_not() {
+        assert_eq!(
+            found(Key::MapUsers, "- userarn: a\n- userarn: A\n- userarn: a\n"),
+            [(Code::CaseVariants, 2)]
+        );
+    }
+
+    #[test]
+    fn roles_that_differ_in_case_replace_one_another_unless_it_is_a_long_s() {
+        assert_eq!(found(Key::MapRoles, "- rolearn: s\n- rolearn: S\n"), []);
+        assert_eq!(found(Key::MapRoles, "- rolearn: s\n- rolearn: \u{17F}\n"), [(Code::CaseVariants, 2)]);
+    }
+
+    #[test]
+    fn an_sso_entry_with_a_partition_matches_nobody_and_competes_with_nobody() {
+        let entry = "- sso: {permissionSetName: Ops, accountID: '111122223333', partition: aws}\n";
+        let role = "- rolearn: arn:aws:iam::111122223333:role/AWSReservedSSO_Ops_0a1b\n";
+        assert_eq!(found(Key::MapRoles, &format!("{entry}{role}")), []);
+        let entry = entry.replace(", partition: aws", "");
+        assert_eq!(found(Key::MapRoles, &format!("{entry}{role}")), [(Code::SsoAndRole, 1)]);
+    }
+}

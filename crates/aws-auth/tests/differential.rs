@@ -7,6 +7,8 @@
 
 #[path = "differential/matching.rs"]
 mod matching;
+#[path = "differential/material.rs"]
+mod material;
 #[path = "differential/mutate.rs"]
 mod mutate;
 #[path = "differential/oracle.rs"]
@@ -17,7 +19,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_auth::Key;
 use aws_auth::reader::{self, ListStyle, ProblemKind, Reading};
-use mutate::{HOSTILE, Rng, SEEDS};
+use material::{HOSTILE, SEEDS};
+use mutate::Rng;
 use oracle::{Entry, Oracle, Served, Sso};
 
 const VECTORS: &str = include_str!("data/aws-auth-vectors.json");
@@ -279,6 +282,8 @@ fn check_spans(text: &str, reading: &Reading) {
         // What an item owes to the rest of the document, and what cannot be moved to another column.
         if written.contains(['&', '*', '!', '\u{FEFF}', '\u{85}', '\u{2028}', '\u{2029}', '\r'])
             || text.starts_with('%')
+            // After such a mark the reader swallows the first character of lines.
+            || text.char_indices().any(|(at, c)| at > 0 && c == '\u{FEFF}')
         {
             continue;
         }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::yaml::{Document, Kind, Scalar};
 
+use super::name::{Identity, Name};
 use super::{BRACES, Fault, Reading, place};
 
 /// How deep JSON may nest for Go's decoder.
@@ -69,17 +70,18 @@ pub(super) struct Failure {
     node_start: usize,
     why: Dead,
     sure: bool,
-    braces: bool,
 }
 
 impl Failure {
     pub(super) fn into_reading(self, text: &str) -> Reading {
+        // The node is the inner brace of the two.
+        let braces = super::unquoted_braces(text, self.node_start + 1);
         let message = match self.why {
             _ if !self.sure => {
                 "found two keys in one mapping that become the same name, such as 1 and \"1\": remove one; \
                  the authenticator keeps either of them at random"
             }
-            Dead::KeyIsCollection if self.braces => BRACES,
+            Dead::KeyIsCollection if braces.is_some() => BRACES,
             Dead::Aliases => "found more aliases than the authenticator expands: write the values out",
             Dead::Endless => "found an alias inside what it stands for: write the value out",
             Dead::Mistagged => {
@@ -99,53 +101,9 @@ impl Failure {
             }
             Dead::TooDeep => "found more levels of nesting than the authenticator follows",
         };
-        let fault = Fault { place: place(text, self.node_start), message: message.to_owned() };
+        let start = braces.filter(|_| message == BRACES).unwrap_or(self.node_start);
+        let fault = Fault { place: place(text, start), message: message.to_owned() };
         if self.sure { Reading::Broken(fault) } else { Reading::Unsure(fault) }
-    }
-}
-
-/// A mapping's key.
-struct Name {
-    /// What tells it apart from other keys.
-    identity: Identity,
-    /// The JSON name that it becomes. `None`: none, and the conversion fails.
-    json: Option<Vec<u8>>,
-}
-
-/// What tells keys apart in the reader's map.
-#[derive(PartialEq, Eq, Hash)]
-enum Identity {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Uint(u64),
-    /// The bits of a number, and which one it is for those that equal nothing.
-    Float(u64, usize),
-    Str(Vec<u8>),
-}
-
-impl Name {
-    fn new(scalar: Scalar<'_>, node: usize) -> Self {
-        let json = match &scalar {
-            Scalar::Null | Scalar::Uint(_) => None,
-            Scalar::Bool(value) => Some(value.to_string().into_bytes()),
-            Scalar::Int(value) => Some(value.to_string().into_bytes()),
-            Scalar::Float(value) => Some(float_name(*value).into_bytes()),
-            Scalar::Str(text) => Some(text.as_bytes().to_vec()),
-            Scalar::Bytes(bytes) => Some(bytes.clone()),
-        };
-        let identity = match scalar {
-            Scalar::Null => Identity::Null,
-            Scalar::Bool(value) => Identity::Bool(value),
-            Scalar::Int(value) => Identity::Int(value),
-            Scalar::Uint(value) => Identity::Uint(value),
-            Scalar::Float(value) if value.is_nan() => Identity::Float(value.to_bits(), node),
-            // Both zeros are the same key.
-            Scalar::Float(value) => Identity::Float((value + 0.0).to_bits(), 0),
-            Scalar::Str(text) => Identity::Str(text.into_owned().into_bytes()),
-            Scalar::Bytes(bytes) => Identity::Str(bytes),
-        };
-        Self { identity, json }
     }
 }
 
@@ -258,9 +216,7 @@ pub(super) fn check(document: &Document<'_>) -> Result<(), Failure> {
 }
 
 fn failure(document: &Document<'_>, node: usize, why: Dead, sure: bool) -> Failure {
-    let found = document.nodes.get(node);
-    let braces = found.is_some_and(|node| node.kind == Kind::Mapping && node.flow);
-    Failure { node_start: found.map_or(0, |node| node.start), why, sure, braces }
+    Failure { node_start: document.nodes.get(node).map_or(0, |node| node.start), why, sure }
 }
 
 impl Walk<'_, '_> {
@@ -386,24 +342,4 @@ fn close(fields: HashMap<Identity, Field>) -> Worth {
         worth.absorb(value);
     }
     worth
-}
-
-/// Go's shortest notation of a number with the precision of 32 bits.
-#[expect(clippy::cast_possible_truncation, reason = "the reader rounds to 32 bits as well")]
-fn float_name(value: f64) -> String {
-    let single = value as f32;
-    if single.is_nan() {
-        return ".nan".to_owned();
-    }
-    if single.is_infinite() {
-        return if single > 0.0 { ".inf" } else { "-.inf" }.to_owned();
-    }
-    let scientific = format!("{single:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if !(-4..6).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{mantissa}e{sign}{:02}", exponent.abs());
-    }
-    format!("{single}")
 }

@@ -9,6 +9,7 @@ mod check;
 mod decode;
 mod groups;
 mod json;
+mod name;
 
 use std::ops::Range;
 
@@ -247,13 +248,25 @@ fn place(text: &str, offset: usize) -> Place {
 }
 
 fn syntax_fault(text: &str, error: &yaml::Error) -> Fault {
-    let place = Place { line: error.mark.line + 1, column: error.mark.column + 1 };
-    // The commonest way to break aws-auth deserves its own words, whatever the parser makes of it.
-    if text.get(..error.mark.at).is_some_and(|before| before.trim_end_matches([' ', '\t']).ends_with("{{")) {
-        return Fault { place, message: BRACES.to_owned() };
+    if let Some(braces) = unquoted_braces(text, error.mark.at) {
+        return Fault { place: place(text, braces), message: BRACES.to_owned() };
     }
+    let place = Place { line: error.mark.line + 1, column: error.mark.column + 1 };
     Fault { place, message: error.cause.to_string() }
+}
+
+/// Where a value of the line begins with `{{`, if one does before `offset`. It is the commonest way to break aws-auth
+/// and deserves its own words, whatever the parser makes of what follows.
+fn unquoted_braces(text: &str, offset: usize) -> Option<usize> {
+    let before = text.get(..offset)?;
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    let braces = line + before.get(line..)?.rfind("{{")?;
+    let lead = text.get(line..braces)?.trim_end();
+    (lead.len() < braces - line && lead.ends_with([':', '-', ','])).then_some(braces)
 }
 
 const BRACES: &str =
     "found '{{' at the start of an unquoted value: write it in double quotes, as in \"{{SessionName}}\"";
+
+#[cfg(test)]
+mod tests;

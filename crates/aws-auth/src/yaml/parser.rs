@@ -1,5 +1,7 @@
 //! Tokens into events: a pushdown automaton, so that no nesting can overflow the stack.
 
+mod flow;
+
 use std::borrow::Cow;
 
 use super::fault::{Cause, Error};
@@ -201,23 +203,8 @@ impl<'a> Parser<'a> {
                 self.flow_sequence(true)
             }
             State::FlowSequence => self.flow_sequence(false),
-            State::FlowPairKey => match kind {
-                Kind::Value | Kind::Comma | Kind::FlowSequenceEnd => {
-                    // The reader takes the token here, so that `[? , a]` and `[? : a]` lose it.
-                    let end = self.take().map_or(0, |token| token.end);
-                    self.state = State::FlowPairValue;
-                    Ok(self.empty(end))
-                }
-                _ => self.node_then(State::FlowPairValue, false, false),
-            },
-            State::FlowPairValue => {
-                let follows = if kind == Kind::Value { self.take_then_peek()? } else { Kind::Comma };
-                if matches!(follows, Kind::Comma | Kind::FlowSequenceEnd) {
-                    self.state = State::FlowPairEnd;
-                    return Ok(self.empty_here());
-                }
-                self.node_then(State::FlowPairEnd, false, false)
-            }
+            State::FlowPairKey => self.flow_pair_key(kind),
+            State::FlowPairValue => self.flow_value(kind, Kind::FlowSequenceEnd, State::FlowPairEnd),
             State::FlowPairEnd => {
                 self.state = State::FlowSequence;
                 Ok(self.event(What::End))
@@ -227,14 +214,7 @@ impl<'a> Parser<'a> {
                 self.flow_mapping_key(true)
             }
             State::FlowMappingKey => self.flow_mapping_key(false),
-            State::FlowMappingValue => {
-                let follows = if kind == Kind::Value { self.take_then_peek()? } else { Kind::Comma };
-                if matches!(follows, Kind::Comma | Kind::FlowMappingEnd) {
-                    self.state = State::FlowMappingKey;
-                    return Ok(self.empty_here());
-                }
-                self.node_then(State::FlowMappingKey, false, false)
-            }
+            State::FlowMappingValue => self.flow_value(kind, Kind::FlowMappingEnd, State::FlowMappingKey),
             State::FlowMappingEmptyValue => {
                 self.state = State::FlowMappingKey;
                 Ok(self.empty_here())
@@ -417,47 +397,5 @@ impl<'a> Parser<'a> {
             return Ok(self.empty(end));
         }
         self.node_then(State::BlockMappingKey, true, true)
-    }
-
-    fn flow_sequence(&mut self, first: bool) -> Result<Event<'a>, Error> {
-        let mut kind = self.scanner.peek()?;
-        if kind != Kind::FlowSequenceEnd && !first {
-            if kind != Kind::Comma {
-                return self.fail(Cause::OpenList);
-            }
-            kind = self.take_then_peek()?;
-        }
-        match kind {
-            Kind::FlowSequenceEnd => Ok(self.end()),
-            Kind::Key => {
-                let event = self.event(What::Mapping);
-                self.take();
-                self.state = State::FlowPairKey;
-                Ok(Event { flow: true, ..event })
-            }
-            _ => self.node_then(State::FlowSequence, false, false),
-        }
-    }
-
-    fn flow_mapping_key(&mut self, first: bool) -> Result<Event<'a>, Error> {
-        let mut kind = self.scanner.peek()?;
-        if kind != Kind::FlowMappingEnd && !first {
-            if kind != Kind::Comma {
-                return self.fail(Cause::OpenMapping);
-            }
-            kind = self.take_then_peek()?;
-        }
-        match kind {
-            Kind::FlowMappingEnd => Ok(self.end()),
-            Kind::Key => {
-                let follows = self.take_then_peek()?;
-                if matches!(follows, Kind::Value | Kind::Comma | Kind::FlowMappingEnd) {
-                    self.state = State::FlowMappingValue;
-                    return Ok(self.empty_here());
-                }
-                self.node_then(State::FlowMappingValue, false, false)
-            }
-            _ => self.node_then(State::FlowMappingEmptyValue, false, false),
-        }
     }
 }

@@ -4,8 +4,12 @@
 //! How far the scanner runs ahead of the parser is part of the contract: an error after the end of the first document
 //! counts only if the reader comes to see it.
 
+mod keys;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
+
+use keys::SimpleKey;
 
 use super::chars::{is_break, is_break_or_end, is_gap, line_end};
 use super::fault::{Cause, Error, Mark};
@@ -14,20 +18,6 @@ use super::token::{Kind, Token};
 
 /// The deepest nesting of flow collections, and of block collections.
 const MAX_DEPTH: usize = 10_000;
-/// How many characters a key without `?` may have at most.
-const MAX_KEY: usize = 1024;
-
-/// A token that turns out to be a key if a `:` follows.
-#[derive(Debug, Clone, Copy, Default)]
-struct SimpleKey {
-    possible: bool,
-    /// Nothing but a key can stand here.
-    required: bool,
-    /// The token's number, counted from the stream's start.
-    token: usize,
-    mark: Mark,
-    index: usize,
-}
 
 /// Hands out tokens one by one.
 pub(super) struct Scanner<'a> {
@@ -98,57 +88,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A key must end on its own line and within 1,024 characters.
-    fn key_is_valid(&mut self, level: usize) -> Result<bool, Error> {
-        let (line, index) = (self.input.line, self.input.index);
-        let Some(key) = self.keys.get_mut(level).filter(|key| key.possible) else { return Ok(false) };
-        if key.mark.line >= line && key.index + MAX_KEY >= index {
-            return Ok(true);
-        }
-        if key.required {
-            return Err(Error { mark: key.mark, cause: Cause::KeyWithoutColon });
-        }
-        key.possible = false;
-        Ok(false)
-    }
-
-    /// Notes that the token about to be pushed may be a key. Returns what to link the token to.
-    pub(super) fn save_key(&mut self) -> Result<Option<usize>, Error> {
-        if !self.key_allowed {
-            return Ok(None);
-        }
-        self.remove_key()?;
-        let level = self.keys.len() - 1;
-        if let Some(key) = self.keys.last_mut() {
-            *key = SimpleKey {
-                possible: true,
-                required: self.flow == 0 && self.indent == self.input.column + 1,
-                token: self.taken + self.queue.len(),
-                mark: self.input.mark(),
-                index: self.input.index,
-            };
-        }
-        Ok(Some(level))
-    }
-
-    fn remove_key(&mut self) -> Result<(), Error> {
-        let Some(key) = self.keys.last_mut().filter(|key| key.possible) else { return Ok(()) };
-        if key.required {
-            return Err(Error { mark: key.mark, cause: Cause::KeyWithoutColon });
-        }
-        key.possible = false;
-        let number = key.token;
-        self.unlink(number);
-        Ok(())
-    }
-
-    /// Nothing waits for this token any more.
-    fn unlink(&mut self, number: usize) {
-        if let Some(token) = number.checked_sub(self.taken).and_then(|i| self.queue.get_mut(i)) {
-            token.key = None;
-        }
-    }
-
     pub(super) fn push(&mut self, token: Token<'a>) {
         self.queue.push_back(token);
     }
@@ -163,24 +102,6 @@ impl<'a> Scanner<'a> {
             tag: None,
             key,
         });
-    }
-
-    /// Puts a token before the one with this number; after all others if that one has been taken (a flaw of the reader
-    /// that makes `{}: x` an error).
-    fn insert(&mut self, kind: Kind, mark: Mark, number: usize) {
-        let token = Token {
-            kind,
-            at: mark.at,
-            line: mark.line,
-            end: 0,
-            text: Cow::Borrowed(""),
-            tag: None,
-            key: None,
-        };
-        match number.checked_sub(self.taken) {
-            Some(i) if i <= self.queue.len() => self.queue.insert(i, token),
-            _ => self.queue.push_back(token),
-        }
     }
 
     /// Opens a block collection if the column is deeper than the innermost one.
@@ -389,13 +310,6 @@ impl<'a> Scanner<'a> {
         }
         self.push_indicator(Kind::Value);
         Ok(())
-    }
-
-    fn unlink_level(&mut self, number: usize, level: usize) {
-        let token = number.checked_sub(self.taken).and_then(|i| self.queue.get_mut(i));
-        if let Some(token) = token.filter(|token| token.key == Some(level)) {
-            token.key = None;
-        }
     }
 
     fn fetch_anchor(&mut self, kind: Kind) -> Result<(), Error> {
