@@ -289,8 +289,11 @@ fn check_spans(text: &str, reading: &Reading) {
         }
         let indent = " ".repeat(column);
         let mut alone = written.replace(&format!("\n{indent}"), "\n");
-        if text.get(item.span.end..).is_some_and(|rest| !rest.is_empty()) {
-            alone.push('\n');
+        // The break that ends a block scalar belongs to it.
+        match text[item.span.end..].chars().next() {
+            Some(c @ ('\u{2028}' | '\u{2029}')) => alone.push(c),
+            Some(_) => alone.push('\n'),
+            None => {}
         }
         match reader::read(Key::MapRoles, Some(&alone)) {
             Reading::List(again) => assert_eq!(again.items[0].element, item.element, "{text:?}: {alone:?}"),
