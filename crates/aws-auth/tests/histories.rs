@@ -19,7 +19,6 @@ use aws_auth::reader::Reading;
 use common::{World, mapping, raw, role};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 
 /// What somebody does. Small numbers name principals, mappings and versions, so that they meet often.
 #[derive(Debug, Clone)]
@@ -221,17 +220,8 @@ impl History {
     }
 }
 
-fn config() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
-    ProptestConfig {
-        cases,
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(common::many_cases())]
 
     #[test]
     fn no_history_loses_what_is_foreign_or_keeps_what_is_nobodys(steps in vec(step(), 1..16)) {

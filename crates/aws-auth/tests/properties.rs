@@ -21,7 +21,6 @@ use common::{World, aws_auth, mapping, raw, role, served};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::FileFailurePersistence;
 
 /// One foreign item for a role, in one of the spellings that people and tools use. `{i}` is the indent of the dash.
 fn foreign_item() -> impl Strategy<Value = String> {
@@ -184,17 +183,8 @@ fn obeyed(aws_auth: &AwsAuth, arn: &str) -> Option<Entry> {
     })
 }
 
-fn config() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
-    ProptestConfig {
-        cases,
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(common::many_cases())]
 
     #[test]
     fn foreign_bytes_stay_whatever_the_mappings(text in any_document(), mappings in any_mappings()) {

@@ -10,11 +10,22 @@ use aws_auth::ownership::EntryHash;
 use aws_auth::plan::{self, Input, Outcome, Plan};
 use aws_auth::settings::Settings;
 use aws_auth::{Entry, Key, Timestamp};
+use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
 
 /// The cluster that every record here belongs to.
 pub const CLUSTER: Uid = Uid([0xc1; 16]);
 /// A moment.
 pub const NOW: Timestamp = Timestamp(1_800_000_000);
+
+/// 10,000 cases of a property, `PROPTEST_CASES` for another number; failures are kept beside the test.
+pub fn many_cases() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
+    ProptestConfig {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    }
+}
 
 /// The UID number `n`.
 pub fn uid(n: u32) -> Uid {
