@@ -35,7 +35,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Far beyond what anything takes: waiting longer means that it will not happen.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A mapping that no cluster would take.
@@ -187,10 +187,11 @@ impl Background {
 
     /// Waits until a person, or the system, has had enough.
     fn keep(&self, plane: &ControlPlane) -> Result<()> {
-        show::invitation(&plane.kubeconfig_path(), &parts::ensure(Part::Kubectl)?, &self.log);
+        let kubectl = parts::ensure(Part::Kubectl)?;
         self.runtime.block_on(async {
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut terminate = signal(SignalKind::terminate())?;
+            show::invitation(&plane.kubeconfig_path(), &kubectl, &self.log);
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}

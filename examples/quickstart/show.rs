@@ -21,6 +21,7 @@ const PLAIN: Style = Style::new();
 const LONGEST_CELL: usize = 30;
 
 /// How much of what stayed is shown around what changed.
+#[derive(Debug, Clone, Copy)]
 pub enum Context {
     Everything,
     FewLines,

@@ -5,6 +5,7 @@
 //!
 //! ```
 //! use aws_auth::aws_auth::{AwsAuth, Source};
+//! use aws_auth::lookup::{Caller, Lookup, Options, Outcome};
 //! use aws_auth::mapping::{Mapping, RawSpec, Spec, Uid};
 //! use aws_auth::plan::{Input, plan};
 //! use aws_auth::{Key, Timestamp, settings::Settings};
@@ -36,7 +37,12 @@
 //! });
 //! let after = plan.write.expect("there is an entry to add");
 //! assert!(after.text(Key::MapRoles).starts_with(foreign));
-//! assert!(after.text(Key::MapRoles).contains("arn:aws:iam::111122223333:role/dev"));
+//!
+//! // Who a caller becomes, once that is written.
+//! let lookup = Lookup::new(Key::ALL.map(|key| (key, after.key(key).reading())));
+//! let jane = Caller::from_arn("arn:aws:sts::111122223333:assumed-role/dev/jane").expect("it is a session");
+//! let Outcome::Admitted(admission) = lookup.find(&jane, &Options::default()) else { panic!("she gets in") };
+//! assert_eq!(admission.username, "dev:jane");
 //! ```
 
 pub mod arn;
