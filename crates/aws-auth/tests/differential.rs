@@ -279,7 +279,7 @@ fn check_spans(text: &str, reading: &Reading) {
         );
         let ListStyle::Block { column } = list.style else { continue };
         assert!(written.starts_with('-'), "{text:?}: {item:?}");
-        // What an item owes to the rest of the document, and what cannot be moved to another column.
+        // What an item owes to the rest of the document.
         if written.contains(['&', '*', '!', '\u{FEFF}', '\u{85}', '\u{2028}', '\u{2029}', '\r'])
             || text.starts_with('%')
             // After such a mark the reader swallows the first character of lines.
@@ -287,8 +287,8 @@ fn check_spans(text: &str, reading: &Reading) {
         {
             continue;
         }
-        let indent = " ".repeat(column);
-        let mut alone = written.replace(&format!("\n{indent}"), "\n");
+        // At its own column: further left, a line of `---` inside quotes would be a marker.
+        let mut alone = " ".repeat(column) + written;
         // The break that ends a block scalar belongs to it.
         match text[item.span.end..].chars().next() {
             Some(c @ ('\u{2028}' | '\u{2029}')) => alone.push(c),
