@@ -150,10 +150,19 @@ impl Claims {
     #[must_use]
     pub fn of(aws_auth: &AwsAuth, items: &Items<'_>, mappings: &[&Mapping]) -> Self {
         let mut owners = Owners(Key::ALL.map(|key| vec![None; aws_auth.key(key).items().len()]));
-        let rows = match aws_auth.record() {
+        let mut rows = match aws_auth.record() {
             Ok(record) => hold_against(record, aws_auth, items, &mut owners),
             Err(_) => recover(items, mappings, &mut owners),
         };
+        for (row, claim) in &mut rows {
+            row.alone = match claim {
+                Claim::Intact(_) | Claim::Edited(_) => {
+                    items.hashed(row.principal).all(|at| !owners.is_free(at))
+                }
+                Claim::Gone => false,
+                Claim::Ambiguous | Claim::Unseen => row.alone,
+            };
+        }
         Self { rows, owners }
     }
 
@@ -209,13 +218,6 @@ fn hold_against(
         if let Some(at) = claim.at() {
             owners.take(at, row.uid);
         }
-    }
-    for (row, claim) in &mut rows {
-        row.alone = match claim {
-            Claim::Intact(_) | Claim::Edited(_) => !items.hashed(row.principal).any(|at| owners.is_free(at)),
-            Claim::Gone => false,
-            Claim::Ambiguous | Claim::Unseen => row.alone,
-        };
     }
     rows
 }

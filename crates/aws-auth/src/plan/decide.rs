@@ -5,9 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::arn::PrincipalKey;
 use crate::entry::{Entry, Key};
 use crate::mapping::{Adoption, Mapping, Spec, Uid};
-use crate::ownership::{EntryHash, Owned};
+use crate::ownership::{EntryHash, Owned, PrincipalHash};
 use crate::plan::claims::{At, Claim, Claims, Items};
 use crate::plan::part::Part;
 use crate::plan::pin;
@@ -43,7 +44,8 @@ enum Standing<'a> {
 pub fn decide<'a>(input: &Input<'a>, items: &Items<'a>, claims: &Claims) -> Decision<'a> {
     let mut mappings: Vec<&'a Mapping> = input.mappings.to_vec();
     mappings.sort_unstable_by(|a, b| (&a.name, a.uid).cmp(&(&b.name, b.uid)));
-    let losses = losses(input, claims, &mappings);
+    let rows: Vec<Row> = mappings.iter().map(|mapping| claims.get(mapping.uid)).collect();
+    let losses = losses(input, &mappings, &rows);
     let mut decider = Decider {
         input,
         items,
@@ -53,13 +55,14 @@ pub fn decide<'a>(input: &Input<'a>, items: &Items<'a>, claims: &Claims) -> Deci
         taken: Vec::new(),
         ambiguous: Vec::new(),
     };
-    let orphans = decider.orphans(&mappings);
+    let orphans = decider.orphans(&mappings, &rows);
     let verdicts = mappings
         .iter()
+        .zip(rows)
         .zip(losses)
-        .map(|(&mapping, winner)| {
-            let applied = decider.standing_entry(mapping.uid);
-            let outcome = decider.judge(mapping, winner, &orphans);
+        .map(|((&mapping, row), winner)| {
+            let applied = decider.standing_entry(row);
+            let outcome = decider.judge(mapping, row, winner, &orphans);
             Verdict { mapping, outcome, applied }
         })
         .collect();
@@ -86,40 +89,39 @@ fn standing<'a>(input: &Input<'_>, mapping: &'a Mapping) -> Standing<'a> {
 
 /// For each mapping the one that has its principal instead: the one on record, then the oldest, then the first by
 /// name. Expired mappings do not compete; refused ones only with what stands for them.
-fn losses<'a>(input: &Input<'a>, claims: &Claims, mappings: &[&'a Mapping]) -> Vec<Option<&'a Mapping>> {
-    let rank = |mapping: &Mapping| (claims.get(mapping.uid).is_none(), mapping.created);
-    let competes = |mapping: &Mapping| match standing(input, mapping) {
+fn losses<'a>(input: &Input<'a>, mappings: &[&'a Mapping], rows: &[Row]) -> Vec<Option<&'a Mapping>> {
+    let rank = |n: usize| (rows[n].is_none(), mappings[n].created);
+    let competes = |n: usize| match standing(input, mappings[n]) {
         Standing::Wants(_) | Standing::Frozen(Outcome::Paused) => true,
-        Standing::Frozen(_) => claims.get(mapping.uid).is_some(),
+        Standing::Frozen(_) => rows[n].is_some(),
         Standing::Expired(_) => false,
     };
-    let mut by_principal: Vec<(&Spec, usize)> = mappings
-        .iter()
-        .enumerate()
-        .filter_map(|(n, mapping)| Some((mapping.spec.as_ref().ok()?, n)))
-        .collect();
-    // The hash first: comparing thousands of long names that differ at their end is what this costs otherwise.
-    by_principal.sort_unstable_by(|(a, n), (b, m)| {
-        (a.principal_hash(), a.principal_key(), n).cmp(&(b.principal_hash(), b.principal_key(), m))
-    });
+    // Hashes beside their index: to sort thousands of mappings by looking into each would cost more than the plan.
+    let hash = |mapping: &Mapping| mapping.spec.as_ref().map(Spec::principal_hash).ok();
+    let mut by_principal: Vec<(PrincipalHash, usize)> =
+        mappings.iter().enumerate().filter_map(|(n, mapping)| Some((hash(mapping)?, n))).collect();
+    by_principal.sort_unstable();
     let mut losses = vec![None; mappings.len()];
-    for rivals in by_principal.chunk_by(|(a, _), (b, _)| {
-        a.principal_hash() == b.principal_hash() && a.principal_key() == b.principal_key()
-    }) {
-        if rivals.len() == 1 {
-            continue;
-        }
-        // Mappings come sorted by name, and of equal ranks the first is the least.
-        let all = rivals.iter().map(|&(_, n)| mappings[n]);
-        let Some(winner) = all.filter(|mapping| competes(mapping)).min_by_key(|mapping| rank(mapping)) else {
-            continue;
-        };
-        for &(_, n) in rivals {
-            losses[n] = (mappings[n].uid != winner.uid).then_some(winner);
+    for alike in by_principal.chunk_by(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+        let key = |n: usize| mappings[n].spec.as_ref().map(Spec::principal_key).ok();
+        let mut settled: Vec<(Option<&PrincipalKey>, Option<&'a Mapping>)> = Vec::new();
+        for &(_, n) in alike {
+            let known = settled.iter().find(|(principal, _)| *principal == key(n)).map(|(_, winner)| *winner);
+            let winner = known.unwrap_or_else(|| {
+                // Mappings come sorted by name, and of equal ranks the first is the least.
+                let rivals = alike.iter().map(|&(_, m)| m).filter(|&m| key(m) == key(n) && competes(m));
+                let winner = rivals.min_by_key(|&m| rank(m)).map(|m| mappings[m]);
+                settled.push((key(n), winner));
+                winner
+            });
+            losses[n] = winner.filter(|winner| winner.uid != mappings[n].uid);
         }
     }
     losses
 }
+
+/// A mapping's row of the record and what it claims.
+type Row = Option<(Owned, Claim)>;
 
 /// Rows whose mapping is gone, by principal.
 type Orphans = HashMap<u32, Vec<(Owned, Claim)>>;
@@ -137,9 +139,12 @@ struct Decider<'i, 'a> {
 
 impl<'a> Decider<'_, 'a> {
     /// The rows whose mapping is gone.
-    fn orphans(&self, mappings: &[&'a Mapping]) -> Orphans {
-        let living: HashSet<Uid> = mappings.iter().map(|mapping| mapping.uid).collect();
+    fn orphans(&self, mappings: &[&'a Mapping], rows: &[Row]) -> Orphans {
         let mut orphans = Orphans::new();
+        if rows.iter().flatten().count() == self.claims.rows().len() {
+            return orphans;
+        }
+        let living: HashSet<Uid> = mappings.iter().map(|mapping| mapping.uid).collect();
         for (row, claim) in self.claims.rows().filter(|(row, _)| !living.contains(&row.uid)) {
             orphans.entry(row.principal.0).or_default().push((row, claim));
         }
@@ -147,13 +152,18 @@ impl<'a> Decider<'_, 'a> {
     }
 
     /// What stands in aws-auth for a mapping.
-    fn standing_entry(&self, uid: Uid) -> Option<(Key, &'a Entry)> {
-        let at = self.claims.get(uid)?.1.at()?;
+    fn standing_entry(&self, row: Row) -> Option<(Key, &'a Entry)> {
+        let at = row?.1.at()?;
         Some((at.key, self.items.entry(at)?))
     }
 
-    fn judge(&mut self, mapping: &'a Mapping, winner: Option<&Mapping>, orphans: &Orphans) -> Outcome {
-        let row = self.claims.get(mapping.uid);
+    fn judge(
+        &mut self,
+        mapping: &'a Mapping,
+        row: Row,
+        winner: Option<&Mapping>,
+        orphans: &Orphans,
+    ) -> Outcome {
         let lost = winner.map(|winner| Outcome::DuplicatePrincipal { winner: winner.name.clone() });
         match (standing(self.input, mapping), lost) {
             // A mapping that lost its principal has nothing to keep.
@@ -167,7 +177,7 @@ impl<'a> Decider<'_, 'a> {
         }
     }
 
-    fn expire(&mut self, mapping: &'a Mapping, spec: &Spec, row: Option<(Owned, Claim)>) -> Outcome {
+    fn expire(&mut self, mapping: &'a Mapping, spec: &Spec, row: Row) -> Outcome {
         let Some((row, claim)) = row else { return Outcome::Expired };
         match claim {
             Claim::Intact(at) | Claim::Edited(at) => {
@@ -191,32 +201,23 @@ impl<'a> Decider<'_, 'a> {
         }
     }
 
-    fn want(
-        &mut self,
-        mapping: &'a Mapping,
-        spec: &'a Spec,
-        row: Option<(Owned, Claim)>,
-        orphans: &Orphans,
-    ) -> Outcome {
-        let claimed = row.and_then(|(_, claim)| claim.at());
-        let others: Vec<At> = self
-            .items
-            .of_principal(spec.principal_hash(), spec.principal_key())
-            .filter(|&at| Some(at) != claimed)
-            .collect();
-        let foreign: Vec<At> = others.iter().copied().filter(|&at| self.claims.owner(at).is_none()).collect();
-        if let (Some((row, claim)), Some(at)) = (row, claimed) {
-            return self.keep(mapping, spec, row, claim, at, &foreign);
+    fn want(&mut self, mapping: &'a Mapping, spec: &'a Spec, row: Row, orphans: &Orphans) -> Outcome {
+        if let Some((row, claim)) = row
+            && let Some(at) = claim.at()
+        {
+            return self.keep(mapping, spec, row, claim, at);
         }
+        let others: Vec<At> = self.items.of_principal(spec.principal_hash(), spec.principal_key()).collect();
+        let foreign = self.foreign(&others);
         let inherited = orphans.get(&spec.principal_hash().0).into_iter().flatten();
         let inherited = inherited.filter_map(|(row, claim)| Some((row.uid, claim.at()?)));
         if let Some((old, at)) = inherited.into_iter().find(|(_, at)| others.contains(at)) {
             self.taken.push(old);
             if !foreign.is_empty() {
-                self.rows.push(self.row(mapping, spec, at));
+                self.rows.push(self.row(mapping, spec, at, false));
                 return self.conflict(&foreign, Some(at));
             }
-            return self.bring_about(mapping, spec, at, ChangeKind::Update, Some(old));
+            return self.bring_about(mapping, spec, at, ChangeKind::Update, Some(old), true);
         }
         if !foreign.is_empty() {
             return self.meet_foreign(mapping, spec, row.map(|(row, _)| row), &foreign);
@@ -240,25 +241,21 @@ impl<'a> Decider<'_, 'a> {
     }
 
     /// The mapping's own item is there.
-    fn keep(
-        &mut self,
-        mapping: &'a Mapping,
-        spec: &'a Spec,
-        row: Owned,
-        claim: Claim,
-        at: At,
-        foreign: &[At],
-    ) -> Outcome {
-        if !foreign.is_empty() && !self.all_same(foreign, spec.entry()) {
-            self.rows.push(row);
-            return self.conflict(foreign, Some(at));
+    fn keep(&mut self, mapping: &'a Mapping, spec: &'a Spec, row: Owned, claim: Claim, at: At) -> Outcome {
+        if !row.alone || row.principal != spec.principal_hash() {
+            let all = self.items.of_principal(spec.principal_hash(), spec.principal_key());
+            let foreign = self.foreign(&all.collect::<Vec<_>>());
+            if !foreign.is_empty() && !self.all_same(&foreign, spec.entry()) {
+                self.rows.push(row);
+                return self.conflict(&foreign, Some(at));
+            }
         }
         // Written by us as it stands: then it is the mapping that changed. Otherwise somebody edited it.
         let kind = match claim {
             Claim::Edited(_) => ChangeKind::PutBack,
             _ => ChangeKind::Update,
         };
-        self.bring_about(mapping, spec, at, kind, Some(row.uid))
+        self.bring_about(mapping, spec, at, kind, Some(row.uid), row.alone)
     }
 
     /// Makes the item at `at` say what the mapping wants, if it does not already.
@@ -269,10 +266,11 @@ impl<'a> Decider<'_, 'a> {
         at: At,
         kind: ChangeKind,
         ends: Option<Uid>,
+        alone: bool,
     ) -> Outcome {
         let principal = self.items.identity(at).map(|identity| &identity.principal);
         if principal == Some(spec.principal_key()) && self.all_same(&[at], spec.entry()) {
-            self.rows.push(self.row(mapping, spec, at));
+            self.rows.push(self.row(mapping, spec, at, alone));
             return Outcome::Applied;
         }
         self.parts.push(Part {
@@ -286,10 +284,15 @@ impl<'a> Decider<'_, 'a> {
                 uid: mapping.uid,
                 principal: spec.principal_hash(),
                 entry: EntryHash::of(at.key, spec.entry()),
-                alone: true,
+                alone,
             }),
         });
         Outcome::Pending
+    }
+
+    /// Those of the items that nobody owns.
+    fn foreign(&self, items: &[At]) -> Vec<At> {
+        items.iter().copied().filter(|&at| self.claims.owner(at).is_none()).collect()
     }
 
     /// Foreign items have the principal and none is ours.
@@ -308,13 +311,12 @@ impl<'a> Decider<'_, 'a> {
                 let refusal = old.and_then(|old| {
                     policy::check_adoption(last.key, old, spec.principal_key(), &self.input.settings.policy)
                 });
-                match refusal {
-                    Some(refusal) => {
-                        self.rows.extend(row);
-                        Outcome::Refused(refusal)
-                    }
-                    None => self.bring_about(mapping, spec, last, ChangeKind::Adopt, row.map(|row| row.uid)),
+                if let Some(refusal) = refusal {
+                    self.rows.extend(row);
+                    return Outcome::Refused(refusal);
                 }
+                let ends = row.map(|row| row.uid);
+                self.bring_about(mapping, spec, last, ChangeKind::Adopt, ends, foreign.len() == 1)
             }
             Adoption::Refuse if self.all_same(&obeyed, spec.entry()) && row.is_none() => {
                 Outcome::AlreadyPresent
@@ -341,9 +343,8 @@ impl<'a> Decider<'_, 'a> {
     }
 
     /// The record's row for an item that stands as the mapping wants it.
-    fn row(&self, mapping: &Mapping, spec: &Spec, at: At) -> Owned {
+    fn row(&self, mapping: &Mapping, spec: &Spec, at: At, alone: bool) -> Owned {
         let entry = self.items.identity(at).map_or(spec.entry_hash(), |identity| identity.entry_hash);
-        let alone = !self.items.hashed(spec.principal_hash()).any(|at| self.claims.owner(at).is_none());
         Owned { uid: mapping.uid, principal: spec.principal_hash(), entry, alone }
     }
 
