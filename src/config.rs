@@ -131,7 +131,9 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, ConfigError> {
 fn syntax(error: &serde_saphyr::Error) -> Wrong {
     let at = error.location().unwrap_or(Location::UNKNOWN);
     let text = error.without_snippet().to_string();
-    Wrong { at, problem: text }
+    // The place comes first, where editors look for it.
+    let place = format!(" at line {}, column {}", at.line(), at.column());
+    Wrong { at, problem: text.strip_suffix(&place).unwrap_or(&text).to_owned() }
 }
 
 fn settings(file: File) -> Result<Settings, Wrong> {
@@ -283,6 +285,7 @@ guards:
             text.contains("priviledged") && text.contains("privileged") && text.contains("adminGroups"),
             "{text}"
         );
+        assert!(!text.contains("line"), "the place is said once: {text}");
     }
 
     #[test]

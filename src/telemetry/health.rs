@@ -45,7 +45,7 @@ pub struct Health {
 impl Default for Health {
     fn default() -> Self {
         let health = Self { closed: Arc::default() };
-        health.close(Gate::ApiServer, "not reached yet");
+        health.wait_for(Gate::ApiServer, "not reached yet");
         health
     }
 }
