@@ -16,9 +16,9 @@ const USER_FIELDS: &[&str] = &["userarn", "username", "groups", "userid"];
 const SSO_FIELDS: &[&str] = &["permissionsetname", "accountid", "partition"];
 
 /// Decodes the elements of the list that is the document's root.
-pub(super) fn elements(document: &Document<'_>, key: Key) -> Vec<(Element, Vec<Problem>)> {
+pub(super) fn elements(document: &Document<'_>, key: Key) -> impl Iterator<Item = (Element, Vec<Problem>)> {
     let fields = if key == Key::MapUsers { USER_FIELDS } else { ROLE_FIELDS };
-    children(document, 0).map(|child| element(document, child, fields)).collect()
+    children(document, 0).map(move |child| element(document, child, fields))
 }
 
 fn element(document: &Document<'_>, child: usize, fields: &[&str]) -> (Element, Vec<Problem>) {

@@ -43,6 +43,8 @@ impl Groups {
 
     pub(super) fn into_vec(mut self) -> Vec<String> {
         self.backing.truncate(self.length);
+        // Most lists have one group, and growing made room for four.
+        self.backing.shrink_to_fit();
         self.backing
     }
 }

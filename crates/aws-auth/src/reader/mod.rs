@@ -223,15 +223,24 @@ fn is_skipped(text: &str) -> bool {
 }
 
 /// Joins what the elements are with where they stand.
-fn list(text: &str, document: &Document<'_>, elements: Vec<(Element, Vec<Problem>)>) -> List {
+fn list(
+    text: &str,
+    document: &Document<'_>,
+    elements: impl IntoIterator<Item = (Element, Vec<Problem>)>,
+) -> List {
     let root = document.nodes.first();
-    let mut items = Vec::with_capacity(elements.len());
-    let mut child = 1;
-    for (element, problems) in elements {
-        let Some(node) = document.nodes.get(child) else { break };
-        items.push(Item { span: node.start..node.end, line: node.line + 1, element, problems });
-        child = node.next;
-    }
+    let nodes = json::children(document, 0).filter_map(|child| document.nodes.get(child));
+    let mut items: Vec<Item> = nodes
+        .zip(elements)
+        .map(|(node, (element, problems))| Item {
+            span: node.start..node.end,
+            line: node.line + 1,
+            element,
+            problems,
+        })
+        .collect();
+    // A list of thousands stays in memory for as long as nothing changes.
+    items.shrink_to_fit();
     let style = match root {
         Some(root) if root.flow => ListStyle::Flow { close: root.end.saturating_sub(1) },
         _ => {

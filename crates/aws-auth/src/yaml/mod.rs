@@ -97,7 +97,9 @@ pub struct Document<'a> {
 /// When the reader's parser refuses it.
 pub fn parse(text: &str) -> Result<Document<'_>, Error> {
     let mut parser = Parser::new(text);
-    let mut tree = Tree { nodes: Vec::new(), open: Vec::new(), anchors: HashMap::new(), odd: false };
+    // About what an entry as people and tools write it comes to; growing by doubling would cost twice the memory.
+    let nodes = Vec::with_capacity(text.len() / 14);
+    let mut tree = Tree { nodes, open: Vec::new(), anchors: HashMap::new(), odd: false };
     if !parser.start()? {
         return Ok(Document { nodes: Vec::new(), end: text.len(), odd: false });
     }
