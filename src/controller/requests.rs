@@ -11,7 +11,7 @@ use aws_auth::mapping::Uid;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// The name under which our writes appear in `managedFields`.
@@ -70,11 +70,17 @@ impl Metadata {
 }
 
 /// A page of metadata.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Page {
     #[serde(default)]
     pub(crate) metadata: PageMetadata,
+    #[serde(deserialize_with = "items")]
     pub(crate) items: Vec<Object>,
+}
+
+/// The API server spells a list of metadata without any items `null`. Without the field it is no list.
+fn items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Object>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Where the next page is.
@@ -259,6 +265,13 @@ mod tests {
                 "{query}"
             );
         }
+    }
+
+    #[test]
+    fn an_empty_list_is_one_with_null_for_items_and_not_one_without_the_field() {
+        let page = |text| serde_json::from_str::<Page>(text);
+        assert!(page(r#"{"metadata": {"resourceVersion": "7"}, "items": null}"#).unwrap().items.is_empty());
+        assert!(page(r#"{"metadata": {"resourceVersion": "7"}}"#).is_err());
     }
 
     #[test]
