@@ -4,6 +4,7 @@
 
 mod announce;
 mod backoff;
+mod clients;
 mod confirm;
 mod election;
 mod engine;

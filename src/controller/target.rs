@@ -11,9 +11,8 @@ use aws_auth::mapping::Uid;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerReference};
 use serde::Deserialize;
 
-use crate::controller::requests::{
-    AWS_AUTH, ConfigMapBody, FIELD_MANAGER, Metadata, MetadataBody, NAMESPACE,
-};
+use crate::controller::clients::Clients;
+use crate::controller::requests::{AWS_AUTH, ConfigMapBody, Metadata, MetadataBody, NAMESPACE};
 
 /// The live `ConfigMap` as it is read. Values of `binaryData` stay the text that they are.
 #[derive(Debug, Default, Deserialize)]
@@ -46,8 +45,7 @@ struct LiveMetadata {
 pub(super) struct Live {
     pub(super) aws_auth: AwsAuth,
     envelope: Envelope,
-    /// The client that wrote last, as it calls itself, where that was not us.
-    pub(super) last_client: Option<String>,
+    pub(super) clients: Clients,
 }
 
 /// Everything of the object that is not aws-auth's content.
@@ -65,7 +63,11 @@ pub(super) struct Envelope {
 impl Live {
     pub(super) fn read(found: Option<LiveConfigMap>, cluster: Uid) -> Self {
         let Some(LiveConfigMap { metadata, data, binary_data, immutable }) = found else {
-            return Self { aws_auth: AwsAuth::missing(), envelope: Envelope::default(), last_client: None };
+            return Self {
+                aws_auth: AwsAuth::missing(),
+                envelope: Envelope::default(),
+                clients: Clients::default(),
+            };
         };
         let binary_data = binary_data.unwrap_or_default();
         let unwritable = if immutable == Some(true) {
@@ -82,7 +84,7 @@ impl Live {
         };
         Self {
             aws_auth: AwsAuth::read(source, cluster),
-            last_client: last_client(metadata.managed_fields),
+            clients: Clients::of(metadata.managed_fields),
             envelope: Envelope {
                 version: metadata.resource_version,
                 uid: metadata.uid,
@@ -118,12 +120,6 @@ impl Envelope {
             immutable: self.immutable,
         }
     }
-}
-
-/// Whoever wrote last, when it was not us. A name that a client chose for itself, no identity.
-fn last_client(mut managed: Vec<ManagedFieldsEntry>) -> Option<String> {
-    managed.sort_by(|a, b| a.time.cmp(&b.time));
-    managed.pop().and_then(|entry| entry.manager).filter(|manager| manager != FIELD_MANAGER)
 }
 
 /// The last known version, and what was heard since.
@@ -228,7 +224,7 @@ impl Target {
             return;
         }
         let envelope = Envelope { version: answer.resource_version, uid: answer.uid, ..*envelope };
-        self.known = Known::Live(Box::new(Live { aws_auth: written, envelope, last_client: None }));
+        self.known = Known::Live(Box::new(Live { aws_auth: written, envelope, clients: Clients::default() }));
     }
 }
 
@@ -355,16 +351,5 @@ mod tests {
             let live = Live::read(serde_json::from_value(found).unwrap(), Uid::default());
             assert_eq!(live.aws_auth.source().unwritable, Some(why));
         }
-    }
-
-    #[test]
-    fn the_last_writer_is_named_unless_it_was_us() {
-        let entry = |manager: &str, time: &str| {
-            serde_json::from_value(json!({"manager": manager, "operation": "Update", "time": time})).unwrap()
-        };
-        let ours = || entry(FIELD_MANAGER, "2026-01-01T00:00:00Z");
-        let edit = entry("kubectl-edit", "2026-01-02T00:00:00Z");
-        assert_eq!(last_client(vec![edit, ours()]), Some("kubectl-edit".to_owned()));
-        assert_eq!(last_client(vec![ours(), entry("old", "2025-01-01T00:00:00Z")]), None);
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::plan::Purpose;
 use super::{Engine, Parts, Trouble};
 use crate::client::{CallError, call};
+use crate::controller::clients::Clients;
 use crate::controller::confirm::{Doubt, Removal, confirm};
 use crate::controller::requests::{self, AWS_AUTH, Metadata, Object, READ_DEADLINE, WRITE_DEADLINE};
 use crate::controller::target::{Live, LiveConfigMap};
@@ -34,7 +35,7 @@ pub(super) struct Write {
     next: AwsAuth,
     changes: Vec<Change>,
     /// Who wrote aws-auth before us.
-    client: Option<String>,
+    clients: Clients,
     begun: Instant,
 }
 
@@ -88,7 +89,7 @@ impl Engine {
             .filter_map(|change| change.owner)
             .map(|uid| Removal { uid, name: self.mappings.name_of_gone(uid).map(str::to_owned) })
             .collect();
-        let client = self.target.live().and_then(|live| live.last_client.clone());
+        let clients = self.target.live().map(|live| live.clients.clone()).unwrap_or_default();
         let Some(request) =
             self.target.write_begins(|envelope| requests::write_aws_auth(&envelope.body(&next)))
         else {
@@ -106,7 +107,7 @@ impl Engine {
             let written: Object = call(&api, request, WRITE_DEADLINE).await.map_err(WriteError::Call)?;
             Ok(written.metadata)
         };
-        let write = Box::new(Write { next, changes, client, begun: Instant::now() });
+        let write = Box::new(Write { next, changes, clients, begun: Instant::now() });
         self.work = Work::Writing { write, outcome: outcome.boxed() };
     }
 
@@ -128,7 +129,7 @@ impl Engine {
                     if let Some(owner) = change.owner.filter(|_| change.kind == ChangeKind::Remove) {
                         self.mappings.buried(owner);
                     }
-                    self.say(announce::written(change, write.client.as_deref()), now);
+                    self.say(announce::written(change, write.clients.of_key(change.key)), now);
                 }
                 if stopping || !self.mappings.synced() || !self.target.watched() {
                     return;
