@@ -75,8 +75,9 @@ impl Engine {
             Errand::Status(sending, Err(error)) => match error.code() {
                 // Gone or replaced: the watch tells.
                 Some(StatusCode::NOT_FOUND | StatusCode::CONFLICT) => self.statuses.parked(&sending.to),
+                // What is wrong with one object (stored before a rule that it breaks) is no unreadiness.
                 Some(StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST) => {
-                    health.close(Gate::Status, format!("IamMapping {}: {error}", sending.to.name));
+                    tracing::warn!("the status of IamMapping {} is refused: {error}", sending.to.name);
                     self.statuses.parked(&sending.to);
                 }
                 _ => {
