@@ -46,6 +46,7 @@ impl Default for Health {
     fn default() -> Self {
         let health = Self { closed: Arc::default() };
         health.wait_for(Gate::ApiServer, "not reached yet");
+        health.wait_for(Gate::Lease, "not read yet");
         health
     }
 }
@@ -94,10 +95,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_operator_is_not_ready_until_it_reached_the_api_server() {
+    fn a_new_operator_is_not_ready_until_it_knows_who_leads() {
         let health = Health::default();
-        assert_eq!(health.problems(), ["API server: not reached yet"]);
+        assert_eq!(health.problems(), ["API server: not reached yet", "leader election: not read yet"]);
         health.open(Gate::ApiServer);
+        assert_eq!(health.problems(), ["leader election: not read yet"]);
+        health.open(Gate::Lease);
         assert!(health.problems().is_empty());
     }
 
@@ -105,6 +108,7 @@ mod tests {
     fn every_problem_has_a_line_of_its_own_until_it_is_gone() {
         let health = Health::default();
         health.open(Gate::ApiServer);
+        health.open(Gate::Lease);
         health.close(Gate::Write, "user x cannot update configmaps");
         health.close(Gate::IamMappings, "no CRD");
         assert_eq!(
