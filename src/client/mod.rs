@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt as _};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use thiserror::Error;
 use tower::{BoxError, ServiceBuilder};
@@ -66,15 +66,22 @@ pub enum ConnectError {
 impl Cluster {
     async fn config(&self) -> Result<Config, ConnectError> {
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
-        let broken = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig(error.to_string());
+        // Below the first line there is the file's own text, which may hold credentials.
+        let line = |error: &KubeconfigError| error.to_string().lines().next().unwrap_or_default().to_owned();
+        let broken = |error: KubeconfigError| ConnectError::Kubeconfig(line(&error));
         if let Some(path) = &self.kubeconfig {
-            let kubeconfig = Kubeconfig::read_from(path).map_err(broken)?;
+            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| match error {
+                KubeconfigError::ReadConfig(error, path) => {
+                    ConnectError::Kubeconfig(format!("{}: {error}", path.display()))
+                }
+                error => ConnectError::Kubeconfig(format!("{}: {}", path.display(), line(&error))),
+            })?;
             return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(broken);
         }
         let kubeconfig = match Config::from_kubeconfig(&options).await {
             Ok(config) => return Ok(config),
             Err(error) if self.context.is_some() => return Err(broken(error)),
-            Err(error) => error.to_string(),
+            Err(error) => line(&error),
         };
         Config::incluster()
             .map_err(|error| ConnectError::NoCluster { kubeconfig, in_cluster: error.to_string() })
