@@ -1,0 +1,165 @@
+//! Errors never remove anything: an API server, a CRD or a permission that goes away and comes back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_auth::Key;
+
+use crate::common::{AnswerOfWrite, Cluster, InProcess, Proxy, Versions, arn, check, eventually, role};
+
+/// A cluster with an operator that has applied `dev`.
+fn with_an_entry() -> (Cluster, InProcess) {
+    let cluster = Cluster::take();
+    cluster.create_eksctl_aws_auth();
+    let operator = InProcess::start(&cluster);
+    cluster.apply("dev", &role("dev", &["developers"]));
+    cluster.until("dev", "Applied");
+    (cluster, operator)
+}
+
+fn until_revoked(cluster: &Cluster, name: &str) {
+    eventually("it is revoked", || check(cluster.role(&arn(name)).is_none(), || cluster.text(Key::MapRoles)));
+}
+
+#[test]
+fn an_outage_of_the_api_server_changes_nothing_and_work_goes_on_after_it() {
+    let (mut cluster, operator) = with_an_entry();
+    let version = cluster.version();
+
+    cluster.plane().stop_apiserver();
+    operator.until_unready(&["IamMappings"]);
+    operator.until_unready(&["aws-auth"]);
+    cluster.plane().start_apiserver().unwrap();
+    operator.until_ready();
+    assert_eq!(cluster.version(), version);
+
+    cluster.apply("later", &role("later", &[]));
+    cluster.until("later", "Applied");
+    assert!(cluster.role(&arn("dev")).is_some());
+    cluster.delete("dev");
+    until_revoked(&cluster, "dev");
+}
+
+#[test]
+fn when_the_crd_is_deleted_the_entries_stay_and_readyz_says_what_to_apply() {
+    let (cluster, operator) = with_an_entry();
+    let text = cluster.text(Key::MapRoles);
+
+    cluster.kubectl(&["delete", "crd", "iammappings.aws-auth.dev"]);
+    operator.until_unready(&["CRD iammappings.aws-auth.dev", "aws-auth-operator crd | kubectl apply -f -"]);
+    assert_eq!(cluster.text(Key::MapRoles), text);
+
+    cluster.install_crd();
+    cluster.apply("dev", &role("dev", &["developers"]));
+    operator.until_ready();
+    cluster.until("dev", "Applied");
+    assert_eq!(cluster.text(Key::MapRoles), text);
+    cluster.delete("dev");
+    until_revoked(&cluster, "dev");
+}
+
+#[test]
+fn without_the_crd_the_operator_waits_for_it() {
+    let cluster = Cluster::take();
+    cluster.create_eksctl_aws_auth();
+    cluster.kubectl(&["delete", "crd", "iammappings.aws-auth.dev"]);
+    let operator = InProcess::launch(&cluster);
+    operator.until_unready(&["CRD iammappings.aws-auth.dev is not installed", "kubectl apply"]);
+
+    cluster.install_crd();
+    operator.until_ready();
+    cluster.apply("dev", &role("dev", &[]));
+    cluster.until("dev", "Applied");
+}
+
+#[test]
+fn when_mappings_may_not_be_listed_nothing_is_removed_and_readyz_names_the_permission() {
+    let (mut cluster, operator) = with_an_entry();
+    let version = cluster.version();
+    cluster.revoke("watch", "iammappings");
+    // A watch that stands is not asked for its rights again.
+    cluster.plane().restart_apiserver().unwrap();
+    operator.until_unready(&["IamMappings", "cannot watch resource \"iammappings\"", "\"operator\""]);
+    drop(operator);
+
+    cluster.revoke("list", "iammappings");
+    let operator = InProcess::launch(&cluster);
+    operator.until_unready(&["IamMappings", "cannot list resource \"iammappings\"", "\"operator\""]);
+    assert_eq!(cluster.version(), version);
+
+    cluster.delete("dev");
+    cluster.grant_everything();
+    operator.until_ready();
+    until_revoked(&cluster, "dev");
+}
+
+#[test]
+fn when_aws_auth_may_not_be_read_nothing_is_written_and_readyz_names_the_permission() {
+    let (cluster, operator) = with_an_entry();
+    cluster.revoke("get", "configmaps");
+    let version = cluster.edit_aws_auth("kubectl-edit", |data| {
+        let text = data.get_mut("mapRoles").unwrap();
+        *text = text.replace("developers", "hackers");
+    });
+    operator.until_unready(&["aws-auth", "cannot get resource \"configmaps\"", "\"operator\""]);
+    assert_eq!(cluster.version(), version);
+
+    cluster.grant_everything();
+    operator.until_ready();
+    eventually("the edit is put right", || {
+        let text = cluster.text(Key::MapRoles);
+        check(text.contains("developers"), || text)
+    });
+}
+
+#[test]
+fn when_aws_auth_may_not_be_written_the_mapping_waits_and_readyz_names_the_permission() {
+    let (cluster, operator) = with_an_entry();
+    cluster.revoke("update", "configmaps");
+    let version = cluster.version();
+    cluster.apply("later", &role("later", &[]));
+    operator.until_unready(&["writing aws-auth", "cannot update resource \"configmaps\"", "\"operator\""]);
+    cluster.until_event("aws-auth", &["Warning WriteRefused", "cannot update resource"]);
+    assert_eq!(cluster.version(), version);
+
+    cluster.grant_everything();
+    cluster.until("later", "Applied");
+    operator.until_ready();
+    assert!(operator.metrics().get("aws_auth_writes_total{result=\"refused\"}") >= 1);
+}
+
+#[test]
+fn a_deletion_that_cannot_be_confirmed_revokes_nothing_until_it_can() {
+    let (cluster, operator) = with_an_entry();
+    cluster.revoke("get", "iammappings");
+    let version = cluster.version();
+    cluster.delete("dev");
+    operator.until_unready(&["cannot confirm that a mapping is gone", "cannot get resource \"iammappings\""]);
+    assert_eq!(cluster.version(), version);
+
+    cluster.grant_everything();
+    until_revoked(&cluster, "dev");
+    operator.until_ready();
+}
+
+#[test]
+fn a_write_whose_answer_is_lost_is_read_again_and_not_made_twice() {
+    let cluster = Cluster::take();
+    cluster.create_eksctl_aws_auth();
+    let first = AtomicBool::new(true);
+    let proxy = Proxy::start(&cluster, move || {
+        if first.swap(false, Ordering::Relaxed) { AnswerOfWrite::IsLost } else { AnswerOfWrite::Arrives }
+    });
+    let versions = Versions::from_now_on(&cluster);
+    let operator = InProcess::through(proxy.kubeconfig());
+    operator.until_ready();
+
+    cluster.apply("dev", &role("dev", &["developers"]));
+    cluster.until("dev", "Applied");
+    operator.until_ready();
+    cluster.apply("later", &role("later", &[]));
+    cluster.until("later", "Applied");
+    assert_eq!(versions.all().len(), 2);
+    let metrics = operator.metrics();
+    let writes = |result| metrics.get(&format!("aws_auth_writes_total{{result=\"{result}\"}}"));
+    assert_eq!((writes("ok"), writes("unknown")), (1, 1));
+}

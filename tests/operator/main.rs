@@ -1,0 +1,22 @@
+//! The operator on a real API server: what a user of it would notice, good days and bad ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what must hold by failing"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod burst;
+mod creator;
+mod faults;
+mod mappings;
+mod others;
+mod replicas;
+mod restarts;
+mod starts;
+mod stored;
+mod verdicts;
