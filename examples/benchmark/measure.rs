@@ -1,0 +1,229 @@
+//! The measurements, each on a control plane of its own. The bounds are those of `docs/performance.md`.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+
+use crate::hops::Hops;
+use crate::operator::Operator;
+use crate::report::{Bound, Row};
+use crate::world::{NAMESPACE, World, until_ready};
+
+/// Samples of each kind.
+const SAMPLES: u32 = 20;
+/// What connects, compiles or caches something; not counted.
+const WARM_UP: u32 = 2;
+const IDLE: Duration = Duration::from_mins(1);
+/// The configuration that changes nothing.
+const DEFAULTS: &str = "mode: Enforce\n";
+/// Mappings beyond those that a world was populated with.
+const MORE: u32 = 90_000;
+
+/// The release binary.
+pub(crate) fn size_of(binary: &Path) -> anyhow::Result<Row> {
+    let bytes = fs::metadata(binary).with_context(|| binary.display().to_string())?.len();
+    let mebibytes = f64::from(u32::try_from(bytes >> 10)?) / 1024.0;
+    Ok(Row::one("release binary", "MiB", mebibytes, Bound::AtMost(12.0)))
+}
+
+/// One apply and one revoke on a small aws-auth, beside the floor.
+pub(crate) async fn single(binary: &Path) -> anyhow::Result<Vec<Row>> {
+    let world = World::start().await?;
+    world.create_aws_auth().await?;
+    let operator = Operator::start(binary, &world.plane, DEFAULTS)?;
+    let mut hops = Hops::start(&world).await?;
+    let (mut applies, mut revokes, mut floors) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 0..WARM_UP + SAMPLES {
+        let before = hops.floor(n).await?;
+        let apply = hops.apply(n).await?;
+        let between = hops.floor(n).await?;
+        let revoke = hops.revoke(n).await?;
+        if n >= WARM_UP {
+            eprintln!("  floor {before:.1} apply {apply:.1} floor {between:.1} revoke {revoke:.1} ms");
+            applies.push(apply);
+            revokes.push(revoke);
+            floors.extend([before, between]);
+        }
+    }
+    operator.stop()?;
+    let bound = |samples| Bound::Times { times: 1.25, limit: "floor", samples };
+    Ok(vec![
+        Row { name: "one apply".into(), unit: "ms", samples: applies, bound: bound(floors.clone()) },
+        Row { name: "one revoke".into(), unit: "ms", samples: revokes, bound: bound(floors) },
+    ])
+}
+
+/// 1,000 mappings created at once, and a quiet minute after.
+pub(crate) async fn burst(binary: &Path) -> anyhow::Result<Vec<Row>> {
+    const MAPPINGS: u32 = 1_000;
+    let world = World::start().await?;
+    world.create_aws_auth().await?;
+    let operator = Operator::start(binary, &world.plane, DEFAULTS)?;
+    let mut aws_auth = world.watch_aws_auth(NAMESPACE).await?;
+    let mut mappings = world.watch_mappings().await?;
+    // So that the operator is at work when the burst comes.
+    world.create(crate::world::GROUP, MORE).await?;
+    until_ready(&mut mappings, 1).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    aws_auth.drain()?;
+
+    let created = world.populate(0..MAPPINGS).await?;
+    let ready = until_ready(&mut mappings, MAPPINGS as usize).await?;
+    let writes = aws_auth.drain()?;
+    let written = writes.last().map(|(at, _)| *at).context("nothing was written")?;
+    let held = world.held().await?;
+    ensure!(held == MAPPINGS as usize + 1, "aws-auth has {held} of the mappings");
+    eprintln!("  {} writes, ready after {:.2} s", writes.len(), seconds(created, ready));
+
+    // Then: what is said of the burst besides, as Events, is part of it.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let late = aws_auth.drain()?.len();
+    let busy = operator.cpu()?;
+    tokio::time::sleep(IDLE).await;
+    let busy = operator.cpu()? - busy;
+    let idle_writes = aws_auth.drain()?.len();
+    let peak = operator.peak_memory()?;
+    operator.stop()?;
+    Ok(vec![
+        Row::one("1,000 at once: writes", "count", count(writes.len() + late)?, Bound::AtMost(10.0)),
+        Row::one(
+            "1,000 at once: in aws-auth after the last create",
+            "s",
+            seconds(created, written),
+            Bound::AtMost(2.0),
+        ),
+        Row::one(
+            "1,000 at once: Ready after the last create",
+            "s",
+            seconds(created, ready),
+            Bound::AtMost(5.0),
+        ),
+        Row::one("60 s idle: writes", "count", count(idle_writes)?, Bound::Exactly(0.0)),
+        Row::one("60 s idle: CPU a second", "ms", busy / IDLE.as_secs_f64(), Bound::AtMost(1.0)),
+        Row::one("peak memory, 1,000 mappings", "MiB", peak, Bound::AtMost(20.0)),
+    ])
+}
+
+/// One more apply at 1,000 entries.
+pub(crate) async fn thousand(binary: &Path) -> anyhow::Result<Vec<Row>> {
+    let world = World::start().await?;
+    world.create_aws_auth().await?;
+    let operator = populated(binary, &world, 1_000).await?;
+    let row = one_more(&world, "1,000").await?;
+    operator.stop()?;
+    Ok(vec![row])
+}
+
+/// A cold start with 5,000 mappings and no aws-auth, and one more apply then.
+pub(crate) async fn five_thousand(binary: &Path) -> anyhow::Result<Vec<Row>> {
+    let world = World::start().await?;
+    let mut aws_auth = world.watch_aws_auth(NAMESPACE).await?;
+    let operator = populated(binary, &world, 5_000).await?;
+    let writes = count(aws_auth.drain()?.len())?;
+    let row = one_more(&world, "5,000").await?;
+    let peak = operator.peak_memory()?;
+    operator.stop()?;
+    Ok(vec![
+        Row::one("cold start, 5,000 mappings: writes", "count", writes, Bound::Exactly(1.0)),
+        row,
+        Row::one("peak memory, 5,000 mappings", "MiB", peak, Bound::AtMost(32.0)),
+    ])
+}
+
+/// One apply while at least 3,000 statuses are unsent, beside the same when all are sent.
+pub(crate) async fn statuses(binary: &Path) -> anyhow::Result<Vec<Row>> {
+    const MAPPINGS: u32 = 4_000;
+    const UNSENT: usize = 3_000;
+    const ROUNDS: u32 = 5;
+    /// Of each kind in each round: the token bucket has five.
+    const IN_A_ROUND: u32 = 4;
+    let world = World::start().await?;
+    world.create_aws_auth().await?;
+    let mut operator = populated(binary, &world, MAPPINGS).await?;
+    let mut hops = Hops::start(&world).await?;
+    let (mut calm, mut storm) = (Vec::new(), Vec::new());
+    let mut n = MORE;
+    for round in 0..ROUNDS {
+        // Every status says whether access entries outrank aws-auth: with the other answer each has to be sent again,
+        // and aws-auth stays as it is.
+        let mode = if round % 2 == 0 { "Both" } else { "ConfigMap" };
+        operator.stop()?;
+        let mut mappings = world.watch_mappings().await?;
+        operator = Operator::start(binary, &world.plane, &format!("authenticationMode: {mode}\n"))?;
+        mappings.next().await.context("no status is sent")?;
+        let (mut sent, mut sampled) = (1, 0);
+        let all = (MAPPINGS + n - MORE) as usize;
+        while sampled < IN_A_ROUND {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            sent += mappings.drain()?.len();
+            if all - sent < UNSENT {
+                break;
+            }
+            storm.push(hops.apply_now(n).await?);
+            n += 1;
+            sampled += 1;
+        }
+        eprintln!("  {sampled} samples until {sent} of {all} were sent");
+        ensure!(sampled > 0, "the statuses were sent before anything could be measured");
+        until_quiet(&mut mappings).await?;
+        for _ in 0..IN_A_ROUND {
+            calm.push(hops.apply(n).await?);
+            n += 1;
+        }
+    }
+    operator.stop()?;
+    let bound = Bound::Times { times: 3.0, limit: "usually", samples: calm };
+    Ok(vec![Row { name: "one apply, 3,000 statuses unsent".into(), unit: "ms", samples: storm, bound }])
+}
+
+/// Starts an operator on so many mappings and waits until each is ready and all is quiet.
+async fn populated(binary: &Path, world: &World, mappings: u32) -> anyhow::Result<Operator> {
+    world.populate(0..mappings).await?;
+    let mut news = world.watch_mappings().await?;
+    let begun = Instant::now();
+    let operator = Operator::start(binary, &world.plane, DEFAULTS)?;
+    until_ready(&mut news, mappings as usize).await?;
+    eprintln!("  {mappings} ready {:.1} s after the start", begun.elapsed().as_secs_f64());
+    until_quiet(&mut news).await?;
+    // Events go after statuses.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    Ok(operator)
+}
+
+/// Waits until nothing is heard for two seconds.
+async fn until_quiet<T: Send + 'static>(watch: &mut crate::watch::Watch<T>) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if watch.drain()?.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// One more apply, beside one PUT of an aws-auth of that size.
+async fn one_more(world: &World, size: &str) -> anyhow::Result<Row> {
+    let mut hops = Hops::start(world).await?;
+    let (mut applies, mut limits) = (Vec::new(), Vec::new());
+    for n in 0..WARM_UP + SAMPLES {
+        let limit = hops.limit().await?;
+        let apply = hops.apply(MORE + n).await?;
+        if n >= WARM_UP {
+            eprintln!("  limit {limit:.1} apply {apply:.1} ms");
+            applies.push(apply);
+            limits.push(limit);
+        }
+    }
+    let bound = Bound::Times { times: 2.5, limit: "one PUT", samples: limits };
+    Ok(Row { name: format!("one more apply at {size}"), unit: "ms", samples: applies, bound })
+}
+
+/// From `begin` to `end`; nothing when it was the other way round.
+fn seconds(begin: Instant, end: Instant) -> f64 {
+    end.saturating_duration_since(begin).as_secs_f64()
+}
+
+fn count(number: usize) -> anyhow::Result<f64> {
+    Ok(f64::from(u32::try_from(number)?))
+}
