@@ -16,6 +16,9 @@ use crate::controller::requests::{self, Malformed, Object, Page, READ_DEADLINE};
 
 /// Up to so many removals are asked for one by one, more with a list.
 const ONE_BY_ONE: usize = 8;
+/// For so few removals it is enough that the API server's cache has the CRD. A CRD that is deleted takes all its objects
+/// along, so many come at once and are asked about at quorum, which costs a quarter of what a single revocation takes.
+const FEW: usize = 3;
 
 /// An owner whose entry is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub(super) enum Doubt {
 /// Confirms that every one of `removals` is gone, and that the CRD is not.
 pub(super) async fn confirm(client: &Client, removals: &[Removal]) -> Result<(), Doubt> {
     // All at once: whatever is asked about was seen gone before, and a CRD's deletion begins before that of its objects.
-    try_join(all_gone(client, removals), crd_stands(client)).await?;
+    try_join(all_gone(client, removals), crd_stands(client, removals.len())).await?;
     Ok(())
 }
 
@@ -90,8 +93,9 @@ async fn none_listed(client: &Client, removals: &[Removal]) -> Result<(), Doubt>
     }
 }
 
-async fn crd_stands(client: &Client) -> Result<(), Doubt> {
-    match call::<Object>(client, requests::get_crd()?, READ_DEADLINE).await {
+async fn crd_stands(client: &Client, removals: usize) -> Result<(), Doubt> {
+    let request = if removals <= FEW { requests::get_crd_cached()? } else { requests::get_crd()? };
+    match call::<Object>(client, request, READ_DEADLINE).await {
         Ok(crd) if crd.metadata.deletion_timestamp.is_some() => Err(Doubt::CrdGone),
         Ok(_) => Ok(()),
         Err(error) if error.is_missing(requests::CRD) => Err(Doubt::CrdGone),

@@ -10,10 +10,11 @@ use aws_auth::mapping::Uid;
 use aws_auth::plan::{Outcome, Verdict};
 use aws_auth::settings::AuthenticationMode;
 use aws_auth::{Entry, Key, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Serialize;
 
 use crate::api::IamMappingStatus;
+use crate::api::convert::time;
 use crate::api::status::{Context, fingerprint, status};
 use crate::controller::mappings::{Mappings, Row};
 
@@ -37,7 +38,7 @@ pub(super) struct Sending {
     pub(super) to: Address,
     pub(super) body: Patch,
     digest: Digest,
-    since: Vec<Since>,
+    since: Since,
 }
 
 /// The merge patch; the UID keeps it off another object of the same name.
@@ -56,19 +57,19 @@ struct PatchMetadata {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Digest(u64);
 
-/// One condition's value and since when it has it.
-#[derive(Debug, Clone)]
-struct Since {
-    condition: &'static str,
-    truth: &'static str,
-    time: Time,
-}
+/// Our four conditions and the values they can have.
+const CONDITIONS: [&str; 4] = ["Accepted", "Applied", "Ready", "Stalled"];
+const TRUTHS: [&str; 3] = ["True", "False", "Unknown"];
+
+/// Since when each of [`CONDITIONS`] has its value, small: there is one for every mapping.
+#[derive(Debug, Clone, Copy, Default)]
+struct Since([Option<(u8, i64)>; 4]);
 
 #[derive(Debug, Default)]
 struct Book {
     /// What the object says, as far as was heard; `None` for an object without a status.
     said: Option<Digest>,
-    since: Vec<Since>,
+    since: Since,
     wish: Option<Wish>,
     state: State,
 }
@@ -118,7 +119,7 @@ impl Statuses {
         let book = self.books.entry(to.uid).or_default();
         book.said = found.map(Digest::of);
         if book.state != State::Sending {
-            book.since = found.map(since).unwrap_or_default();
+            book.since = found.map(Since::of).unwrap_or_default();
         }
         self.queue_if_wanted(to);
     }
@@ -184,12 +185,12 @@ impl Statuses {
                 applied: wish.applied.entry(row),
             };
             let context = Context { generation: wish.generation, now, authentication_mode: mode };
-            let previous: Vec<Condition> = book.since.iter().map(Since::condition).collect();
+            let previous = book.since.conditions();
             let Some(text) = status(&verdict, &context, &previous) else { continue };
             book.state = State::Sending;
             return Some(Sending {
                 digest: Digest::of(&text),
-                since: since(&text),
+                since: Since::of(&text),
                 body: Patch { metadata: PatchMetadata { uid: to.uid.to_string() }, status: text },
                 to,
             });
@@ -276,32 +277,30 @@ impl Digest {
 }
 
 impl Since {
-    fn condition(&self) -> Condition {
-        Condition {
-            type_: self.condition.to_owned(),
-            status: self.truth.to_owned(),
-            last_transition_time: self.time.clone(),
-            message: String::new(),
-            observed_generation: None,
-            reason: String::new(),
-        }
+    /// Only the words that we write ourselves: anything else starts anew.
+    fn of(status: &IamMappingStatus) -> Self {
+        Self(CONDITIONS.map(|name| {
+            let condition = status.conditions.iter().find(|condition| condition.type_ == name)?;
+            let truth = (0..).zip(TRUTHS).find_map(|(n, truth)| (truth == condition.status).then_some(n))?;
+            Some((truth, condition.last_transition_time.0.as_second()))
+        }))
     }
-}
 
-/// Since when each condition has its value. Only the words that we write ourselves: anything else starts anew.
-fn since(status: &IamMappingStatus) -> Vec<Since> {
-    let word = |words: &[&'static str], given: &str| words.iter().copied().find(|&word| word == given);
-    status
-        .conditions
-        .iter()
-        .filter_map(|condition| {
-            Some(Since {
-                condition: word(&["Accepted", "Applied", "Ready", "Stalled"], &condition.type_)?,
-                truth: word(&["True", "False", "Unknown"], &condition.status)?,
-                time: condition.last_transition_time.clone(),
+    fn conditions(self) -> Vec<Condition> {
+        let known = CONDITIONS.into_iter().zip(self.0).filter_map(|(name, since)| Some((name, since?)));
+        known
+            .filter_map(|(name, (truth, second))| {
+                Some(Condition {
+                    type_: name.to_owned(),
+                    status: (*TRUTHS.get(usize::from(truth))?).to_owned(),
+                    last_transition_time: time(Timestamp(second)),
+                    message: String::new(),
+                    observed_generation: None,
+                    reason: String::new(),
+                })
             })
-        })
-        .collect()
+            .collect()
+    }
 }
 
 #[cfg(test)]

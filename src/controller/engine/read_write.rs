@@ -101,7 +101,11 @@ impl Engine {
             if !removals.is_empty() {
                 let begun = Instant::now();
                 confirm(&api, &removals).await.map_err(WriteError::Doubt)?;
-                tracing::debug!(removals = removals.len(), took_us = begun.elapsed().as_micros(), "confirmed");
+                tracing::debug!(
+                    removals = removals.len(),
+                    took_us = begun.elapsed().as_micros(),
+                    "confirmed"
+                );
             }
             if !tenure.outlasts(Instant::now(), WRITE_DEADLINE) {
                 return Err(WriteError::LeaseOver);
