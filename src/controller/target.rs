@@ -211,7 +211,7 @@ impl Target {
     /// A write is sent. Gives the old text back to the allocator: after the write it is never needed again.
     pub(super) fn write_begins<T>(&mut self, encode: impl FnOnce(&Envelope) -> T) -> Option<T> {
         let Known::Live(live) = std::mem::take(&mut self.known) else { return None };
-        let Live { aws_auth, envelope, last_client: _ } = *live;
+        let Live { aws_auth, envelope, clients: _ } = *live;
         drop(aws_auth);
         let encoded = encode(&envelope);
         self.known = Known::Writing(Box::new(envelope));
