@@ -84,6 +84,11 @@ fn when_mappings_may_not_be_listed_nothing_is_removed_and_readyz_names_the_permi
     cluster.revoke("list", "iammappings");
     let operator = InProcess::launch(&cluster);
     operator.until_unready(&["IamMappings", "cannot list resource \"iammappings\"", "\"operator\""]);
+    eventually("it has tried again, and so would have written", || {
+        let sample = "api_requests_total{verb=\"list\",resource=\"iammappings\",code=\"403\"}";
+        let tried = operator.metrics().get(sample);
+        check(tried >= 2, || tried.to_string())
+    });
     assert_eq!(cluster.version(), version);
 
     cluster.delete("dev");

@@ -34,6 +34,7 @@ fn when_the_leader_is_killed_the_other_takes_over_within_20_s_and_nothing_is_wri
     let versions = Versions::from_now_on(&cluster);
     cluster.apply("before", &role("before", &[]));
     cluster.until("before", "Applied");
+    cluster.until_event("before", &["Applied"]);
 
     leader.signal("KILL");
     cluster.apply("after", &role("after", &[]));
@@ -44,7 +45,7 @@ fn when_the_leader_is_killed_the_other_takes_over_within_20_s_and_nothing_is_wri
         check(cluster.role(&arn("before")).is_none(), || "it is there".to_owned())
     });
     assert_eq!(versions.all().len(), 3);
-    assert_eq!(cluster.events("before").len(), 1);
+    assert_eq!(cluster.events("before").len(), 1, "nor is anything said twice");
     other.terminate();
 }
 

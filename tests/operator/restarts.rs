@@ -128,13 +128,14 @@ fn sigterm_in_a_stream_of_changes_leaves_whole_versions_and_no_lease_and_nothing
             }
             made
         });
+        let end = End(&over);
         eventually("the operator is in the middle of it", || {
             let seen = versions.so_far().len();
             check(seen > 1, || seen.to_string())
         });
         operator.terminate();
         assert_eq!(cluster.leader(), None);
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         stream.join().unwrap()
     });
     let until_stop = versions.all().len();
@@ -153,4 +154,13 @@ fn sigterm_in_a_stream_of_changes_leaves_whole_versions_and_no_lease_and_nothing
         );
     }
     assert_eq!(versions.last().unwrap().owned(uid), mappings);
+}
+
+/// Ends the stream, also where the test fails in the middle of it.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
