@@ -51,6 +51,21 @@ fn rows(text: &str) -> Vec<(&str, Vec<&str>)> {
 }
 
 #[test]
+fn every_link_to_a_file_leads_to_one() {
+    let mut broken = Vec::new();
+    for (page, text) in pages() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap();
+            let outside = link.starts_with("http://") || link.starts_with("https://");
+            if !outside && !page.parent().unwrap().join(file).exists() {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
 fn every_iam_mapping_on_a_page_is_one_that_the_operator_takes() {
     let mut seen = 0;
     for (page, text) in pages() {
