@@ -11,4 +11,4 @@ pub mod config;
 mod controller;
 pub mod telemetry;
 
-pub use controller::{Operator, OperatorError, Options};
+pub use controller::{BadTimeScale, Operator, OperatorError, Options, TimeScale};

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_auth_operator::api::{self, IamMapping};
 use aws_auth_operator::client::Cluster;
-use aws_auth_operator::{Operator, OperatorError, Options, config};
+use aws_auth_operator::{Operator, OperatorError, Options, TimeScale, config};
 use clap::Parser;
 use control_plane::ControlPlane;
 use control_plane::parts::{self, Part};
@@ -174,6 +174,7 @@ impl Background {
             settings: config::load(Path::new(&example("quickstart/config.yaml")))?,
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            time_scale: TimeScale::default(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let operator = runtime.block_on(Operator::bind(options))?;

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::client::Cluster;
 use crate::config;
 use crate::telemetry::logs::{self, LogFormat};
-use crate::{Operator, Options};
+use crate::{Operator, Options, TimeScale};
 
 /// Run the operator until SIGTERM or SIGINT.
 ///
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// How log lines look. Default: text on a terminal, JSON elsewhere. RUST_LOG sets what is logged.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+    /// Shorten every duration by this factor, for tests of what takes long.
+    #[arg(long, value_name = "FACTOR", default_value = "1", hide = true)]
+    time_scale: TimeScale,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -51,6 +54,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         settings,
         lease_namespace: arguments.lease_namespace,
         listen: arguments.listen,
+        time_scale: arguments.time_scale,
     };
     // One thread: the work is waiting, and memory is counted by the thread.
     let runtime =

@@ -3,25 +3,27 @@
 
 use std::time::Duration;
 
+use crate::controller::durations::Pauses;
+
 /// Growing pauses between tries of one thing.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
-    first: Duration,
-    longest: Duration,
+    pauses: Pauses,
     failures: u32,
 }
 
 impl Backoff {
-    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, failures: 0 }
+    pub(crate) fn new(pauses: Pauses) -> Self {
+        Self { pauses, failures: 0 }
     }
 
     /// The pause after one more failure: between the whole and three halves of the step, never above the longest.
     pub(crate) fn next_pause(&mut self) -> Duration {
         let doubled = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
-        let step = self.first.saturating_mul(doubled).min(self.longest);
-        step.mul_f64(1.0 + fastrand::f64() / 2.0).min(self.longest)
+        let Pauses { first, longest } = self.pauses;
+        let step = first.saturating_mul(doubled).min(longest);
+        step.mul_f64(1.0 + fastrand::f64() / 2.0).min(longest)
     }
 
     pub(crate) fn is_set_back(&self) -> bool {
@@ -54,7 +56,7 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest_and_start_again_after_a_success() {
         let (first, longest) = (Duration::from_secs(1), Duration::from_secs(15));
-        let mut backoff = Backoff::new(first, longest);
+        let mut backoff = Backoff::new(Pauses { first, longest });
         let pauses: Vec<Duration> = backoff.by_ref().take(80).collect();
         for (n, pause) in pauses.iter().enumerate().take(3) {
             let step = Duration::from_secs(1 << n);

@@ -5,6 +5,7 @@
 //! means that nothing is written now.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_auth::mapping::Uid;
 use futures::future::{try_join, try_join_all};
@@ -12,7 +13,7 @@ use kube::Client;
 use thiserror::Error;
 
 use crate::client::{CallError, call};
-use crate::controller::requests::{self, Malformed, Object, Page, READ_DEADLINE};
+use crate::controller::requests::{self, Malformed, Object, Page};
 
 /// Up to so many removals are asked for one by one, more with a list.
 const ONE_BY_ONE: usize = 8;
@@ -48,27 +49,27 @@ pub(super) enum Doubt {
     Malformed(#[from] Malformed),
 }
 
-/// Confirms that every one of `removals` is gone, and that the CRD is not.
-pub(super) async fn confirm(client: &Client, removals: &[Removal]) -> Result<(), Doubt> {
+/// Confirms that every one of `removals` is gone, and that the CRD is not; each question within `deadline`.
+pub(super) async fn confirm(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
     // All at once: whatever is asked about was seen gone before, and a CRD's deletion begins before that of its objects.
-    try_join(all_gone(client, removals), crd_stands(client, removals.len())).await?;
+    try_join(all_gone(client, removals, deadline), crd_stands(client, removals.len(), deadline)).await?;
     Ok(())
 }
 
-async fn all_gone(client: &Client, removals: &[Removal]) -> Result<(), Doubt> {
+async fn all_gone(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
     let names: Option<Vec<(&str, Uid)>> =
         removals.iter().map(|removal| Some((removal.name.as_deref()?, removal.uid))).collect();
     match names {
         Some(names) if names.len() <= ONE_BY_ONE => {
-            try_join_all(names.into_iter().map(|(name, uid)| gone(client, name, uid))).await?;
+            try_join_all(names.into_iter().map(|(name, uid)| gone(client, name, uid, deadline))).await?;
             Ok(())
         }
-        _ => none_listed(client, removals).await,
+        _ => none_listed(client, removals, deadline).await,
     }
 }
 
-async fn gone(client: &Client, name: &str, uid: Uid) -> Result<(), Doubt> {
-    match call::<Object>(client, requests::get_mapping(name)?, READ_DEADLINE).await {
+async fn gone(client: &Client, name: &str, uid: Uid, deadline: Duration) -> Result<(), Doubt> {
+    match call::<Object>(client, requests::get_mapping(name)?, deadline).await {
         Ok(found) if found.metadata.uid() == Some(uid) => Err(Doubt::StillThere(uid)),
         Ok(_) => Ok(()),
         Err(error) if error.is_missing(name) => Ok(()),
@@ -76,12 +77,12 @@ async fn gone(client: &Client, name: &str, uid: Uid) -> Result<(), Doubt> {
     }
 }
 
-async fn none_listed(client: &Client, removals: &[Removal]) -> Result<(), Doubt> {
+async fn none_listed(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
     let wanted: BTreeSet<Uid> = removals.iter().map(|removal| removal.uid).collect();
     let mut next = None;
     loop {
         let request = requests::list_mappings(next.as_deref())?;
-        let page: Page = call(client, request, READ_DEADLINE).await?;
+        let page: Page = call(client, request, deadline).await?;
         let there = page.items.iter().filter_map(|item| item.metadata.uid()).find(|uid| wanted.contains(uid));
         if let Some(uid) = there {
             return Err(Doubt::StillThere(uid));
@@ -93,9 +94,9 @@ async fn none_listed(client: &Client, removals: &[Removal]) -> Result<(), Doubt>
     }
 }
 
-async fn crd_stands(client: &Client, removals: usize) -> Result<(), Doubt> {
+async fn crd_stands(client: &Client, removals: usize, deadline: Duration) -> Result<(), Doubt> {
     let request = if removals <= FEW { requests::get_crd_cached()? } else { requests::get_crd()? };
-    match call::<Object>(client, request, READ_DEADLINE).await {
+    match call::<Object>(client, request, deadline).await {
         Ok(crd) if crd.metadata.deletion_timestamp.is_some() => Err(Doubt::CrdGone),
         Ok(_) => Ok(()),
         Err(error) if error.is_missing(requests::CRD) => Err(Doubt::CrdGone),

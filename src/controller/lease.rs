@@ -13,17 +13,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::client::{CallError, call};
+use crate::controller::durations::Durations;
 use crate::controller::election::{Election, Record, Step};
-use crate::controller::requests::{self, Malformed, WRITE_DEADLINE};
+use crate::controller::requests::{self, Malformed};
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Gate;
 
-/// How long the Lease is good after a renewal.
-const DURATION: Duration = Duration::from_secs(15);
-/// How often the leader renews it.
-const RENEW: Duration = Duration::from_secs(5);
-/// How often the others look, and how soon a failed renewal is tried again.
-const RETRY: Duration = Duration::from_secs(2);
 /// The Lease's name.
 const NAME: &str = "aws-auth-operator";
 
@@ -36,6 +31,7 @@ pub(super) struct Tenure {
 /// One candidate.
 pub(super) struct Candidate {
     client: Client,
+    durations: Durations,
     namespace: String,
     identity: String,
     election: Election,
@@ -113,10 +109,17 @@ impl Tenure {
 }
 
 impl Candidate {
-    pub(super) fn new(client: Client, namespace: String, identity: String, telemetry: Telemetry) -> Self {
+    pub(super) fn new(
+        client: Client,
+        durations: &Durations,
+        namespace: String,
+        identity: String,
+        telemetry: Telemetry,
+    ) -> Self {
         Self {
-            election: Election::new(identity.clone(), DURATION),
+            election: Election::new(identity.clone(), durations.lease),
             client,
+            durations: *durations,
             namespace,
             identity,
             tenure: Tenure::new(),
@@ -131,11 +134,12 @@ impl Candidate {
 
     /// Returns once this replica leads. Errors are retried for ever: who cannot reach the Lease must not lead.
     pub(super) async fn win(&mut self) {
+        let retry = self.durations.retry;
         loop {
             let pause = match self.step().await {
                 Ok(Step::WaitUntil(then)) => {
                     self.telemetry.health.open(Gate::Lease);
-                    RETRY.min(then.saturating_duration_since(Instant::now()))
+                    retry.min(then.saturating_duration_since(Instant::now()))
                 }
                 Ok(Step::Create | Step::Take | Step::Renew) => {
                     self.telemetry.health.open(Gate::Lease);
@@ -146,22 +150,23 @@ impl Candidate {
                 Err(LeaseError::Call(error)) if error.is_conflict() => Duration::ZERO,
                 Err(error) => {
                     self.telemetry.health.close(Gate::Lease, error.to_string());
-                    RETRY
+                    retry
                 }
             };
-            tokio::time::sleep(pause + RETRY.mul_f64(fastrand::f64() / 10.0)).await;
+            tokio::time::sleep(pause + retry.mul_f64(fastrand::f64() / 10.0)).await;
         }
     }
 
     /// Renews the Lease; returns once it is lost.
     pub(super) async fn keep(&mut self) {
-        let mut pause = RENEW;
+        let Durations { renew, retry, .. } = self.durations;
+        let mut pause = renew;
         loop {
             tokio::time::sleep_until((Instant::now() + pause).min(self.tenure.ends())).await;
             pause = match self.step().await {
                 Ok(Step::Create | Step::Take | Step::Renew) => {
                     self.telemetry.health.open(Gate::Lease);
-                    RENEW
+                    renew
                 }
                 Ok(Step::WaitUntil(_)) => {
                     tracing::warn!("another replica holds the Lease");
@@ -169,7 +174,7 @@ impl Candidate {
                 }
                 Err(error) => {
                     self.telemetry.health.close(Gate::Lease, error.to_string());
-                    RETRY.mul_f64(0.5 + fastrand::f64() / 2.0)
+                    retry.mul_f64(0.5 + fastrand::f64() / 2.0)
                 }
             };
             if Instant::now() >= self.tenure.ends() {
@@ -186,7 +191,7 @@ impl Candidate {
     pub(super) async fn release(&mut self) {
         self.tenure.set(Instant::now());
         self.telemetry.metrics.leader(false);
-        let deadline = Instant::now() + WRITE_DEADLINE;
+        let deadline = Instant::now() + self.durations.write;
         let held = match self.held.take() {
             Some(lease) => Ok(Some(lease)),
             // A renewal was cut off: nobody knows which version stands.
@@ -213,7 +218,7 @@ impl Candidate {
     /// One look and what follows from it.
     async fn step(&mut self) -> Result<Step, LeaseError> {
         let begun = Instant::now();
-        let deadline = begun + WRITE_DEADLINE;
+        let deadline = begun + self.durations.write;
         // The leader writes over the version it wrote last; only where that is not the newest it looks first.
         let found = match self.held.take() {
             Some(lease) => Some(lease),
@@ -230,7 +235,7 @@ impl Candidate {
         let lease = self.claim(found, step);
         self.held = Some(self.write(lease, deadline).await?);
         // From before the request: that is when, at the latest, the others begin to count.
-        self.tenure.set(begun + DURATION);
+        self.tenure.set(begun + self.durations.lease);
         Ok(step)
     }
 
@@ -257,7 +262,7 @@ impl Candidate {
             lease.spec.acquire_time = Some(now.clone());
         }
         lease.spec.holder_identity = Some(self.identity.clone());
-        lease.spec.lease_duration_seconds = Some(DURATION.as_secs());
+        lease.spec.lease_duration_seconds = Some(self.durations.lease.as_secs());
         lease.spec.renew_time = Some(now);
         lease
     }
@@ -272,12 +277,13 @@ impl Candidate {
     }
 
     async fn write(&self, lease: LeaseObject, deadline: Instant) -> Result<LeaseObject, LeaseError> {
+        let left = deadline.saturating_duration_since(Instant::now());
         let request = if lease.metadata.resource_version.is_some() {
-            requests::replace_lease(&self.namespace, NAME, &lease)?
+            requests::replace_lease(&self.namespace, NAME, &lease, left)?
         } else {
-            requests::create_lease(&self.namespace, &lease)?
+            requests::create_lease(&self.namespace, &lease, left)?
         };
-        Ok(call(&self.client, request, deadline.saturating_duration_since(Instant::now())).await?)
+        Ok(call(&self.client, request, left).await?)
     }
 }
 

@@ -6,6 +6,7 @@ mod announce;
 mod backoff;
 mod clients;
 mod confirm;
+mod durations;
 mod election;
 mod engine;
 mod events;
@@ -23,7 +24,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_auth::mapping::Uid;
 use aws_auth::settings::Settings;
@@ -36,12 +36,13 @@ use crate::client::{self, CallError, Cluster, ConnectError, call};
 use crate::telemetry::health::Gate;
 use crate::telemetry::{Telemetry, http};
 use backoff::Backoff;
+use durations::Durations;
 use engine::{Engine, Parts};
 use lease::Candidate;
-use requests::{NAMESPACE, Object, READ_DEADLINE};
+use requests::{NAMESPACE, Object};
 
-/// After a signal everything is over within this time, whatever the API server does.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_millis(4_800);
+pub use durations::{BadTimeScale, TimeScale};
+
 /// Where a pod finds its own namespace.
 const POD_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -56,6 +57,8 @@ pub struct Options {
     pub lease_namespace: Option<String>,
     /// Where `/livez`, `/readyz` and `/metrics` are served; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// By how much every duration is shortened; for tests.
+    pub time_scale: TimeScale,
 }
 
 /// Why an operator cannot start or go on, and trying again would not help.
@@ -76,6 +79,7 @@ pub enum OperatorError {
 pub struct Operator {
     client: Client,
     settings: Arc<Settings>,
+    durations: Durations,
     identity: String,
     lease_namespace: String,
     listener: TcpListener,
@@ -102,6 +106,7 @@ impl Operator {
         Ok(Self {
             client,
             settings: Arc::new(options.settings),
+            durations: Durations::at(options.time_scale),
             identity,
             lease_namespace,
             listener,
@@ -121,19 +126,27 @@ impl Operator {
     /// # Errors
     /// When the HTTP server breaks. Everything else is retried.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), OperatorError> {
-        let Self { client, settings, identity, lease_namespace, listener, address, telemetry } = self;
+        let Self { client, settings, durations, identity, lease_namespace, listener, address, telemetry } =
+            self;
         tracing::info!(%address, identity, lease_namespace, mode = ?settings.mode, "starting");
         let shutdown = shutdown.shared();
         let work = async {
-            let Some(cluster) = before(shutdown.clone(), cluster_uid(&client, &telemetry)).await else {
+            let Some(cluster) = before(shutdown.clone(), cluster_uid(&client, &durations, &telemetry)).await
+            else {
                 return;
             };
-            let mut candidate =
-                Candidate::new(client.clone(), lease_namespace, identity.clone(), telemetry.clone());
+            let mut candidate = Candidate::new(
+                client.clone(),
+                &durations,
+                lease_namespace,
+                identity.clone(),
+                telemetry.clone(),
+            );
             let parts = Parts {
                 client,
                 cluster,
                 settings,
+                durations,
                 identity,
                 tenure: candidate.tenure(),
                 telemetry: telemetry.clone(),
@@ -153,7 +166,7 @@ impl Operator {
         };
         let deadline = async {
             shutdown.clone().await;
-            tokio::time::sleep(SHUTDOWN_DEADLINE).await;
+            tokio::time::sleep(durations.shutdown).await;
         };
         tokio::select! {
             () = work => tracing::info!("stopped"),
@@ -174,11 +187,11 @@ async fn before<T>(end: impl Future<Output = ()>, work: impl Future<Output = T>)
 }
 
 /// The UID of namespace kube-system, which stands for the cluster. Asked for until it is known.
-async fn cluster_uid(client: &Client, telemetry: &Telemetry) -> Uid {
-    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+async fn cluster_uid(client: &Client, durations: &Durations, telemetry: &Telemetry) -> Uid {
+    let mut backoff = Backoff::new(durations.unreached);
     loop {
         let problem = match requests::get_cluster() {
-            Ok(request) => match call::<Object>(client, request, READ_DEADLINE).await {
+            Ok(request) => match call::<Object>(client, request, durations.read).await {
                 Ok(namespace) => match namespace.metadata.uid() {
                     Some(uid) => {
                         telemetry.health.open(Gate::ApiServer);

@@ -7,21 +7,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A burst is over when nothing changed for this long.
-const QUIET: Duration = Duration::from_millis(50);
-/// Nobody waits longer than this for a burst to end.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+use crate::controller::durations::Durations;
+
 /// Writes that can go one after another.
 const BUCKET: u32 = 5;
-/// How long one of them takes to come back.
-const REFILL: Duration = Duration::from_secs(1);
 
 /// Decides when changes are taken in.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Pacer {
+    quiet: Duration,
+    longest_wait: Duration,
+    refill: Duration,
     pending: Option<Pending>,
     last_change: Option<Instant>,
-    /// Writes in the last [`BUCKET`] × [`REFILL`], as the time at which the bucket is full again.
+    /// Writes in the last [`BUCKET`] refills, as the time at which the bucket is full again.
     full_at: Option<Instant>,
 }
 
@@ -32,15 +31,22 @@ struct Pending {
 }
 
 impl Pacer {
+    pub(super) fn new(durations: &Durations) -> Self {
+        let Durations { quiet, longest_wait, refill, .. } = *durations;
+        Self { quiet, longest_wait, refill, pending: None, last_change: None, full_at: None }
+    }
+
     /// Something changed that a plan has to take in.
     pub(super) fn changed(&mut self, now: Instant) {
-        let pause = self.last_change.is_none_or(|last| now.duration_since(last) >= QUIET);
+        let pause = self.last_change.is_none_or(|last| now.duration_since(last) >= self.quiet);
         self.last_change = Some(now);
         self.pending = Some(match self.pending {
-            None => Pending { first: now, due: if pause { now } else { now + QUIET } },
+            None => Pending { first: now, due: if pause { now } else { now + self.quiet } },
             // What was due at once stays so: it only waits for the bucket or for the write before it.
             Some(pending) if pending.due <= pending.first => pending,
-            Some(Pending { first, .. }) => Pending { first, due: (now + QUIET).min(first + LONGEST_WAIT) },
+            Some(Pending { first, .. }) => {
+                Pending { first, due: (now + self.quiet).min(first + self.longest_wait) }
+            }
         });
     }
 
@@ -57,18 +63,23 @@ impl Pacer {
 
     /// aws-auth was written.
     pub(super) fn wrote(&mut self, now: Instant) {
-        self.full_at = Some(self.full_at.map_or(now, |full| full.max(now)) + REFILL);
+        self.full_at = Some(self.full_at.map_or(now, |full| full.max(now)) + self.refill);
     }
 
     /// When there is a token, if not now and always.
     fn token_at(&self) -> Option<Instant> {
-        self.full_at.and_then(|full| full.checked_sub(REFILL * (BUCKET - 1)))
+        self.full_at.and_then(|full| full.checked_sub(self.refill * (BUCKET - 1)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::TimeScale;
+
+    fn pacer() -> Pacer {
+        Pacer::new(&Durations::at(TimeScale::default()))
+    }
 
     fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
@@ -77,7 +88,7 @@ mod tests {
     /// Plays changes at these milliseconds; returns when plans were made, each of which writes.
     fn writes_of(changes: impl Iterator<Item = u64>) -> Vec<u64> {
         let start = Instant::now();
-        let mut pacer = Pacer::default();
+        let mut pacer = pacer();
         let mut writes = Vec::new();
         let mut drain = |pacer: &mut Pacer, until: Option<Instant>| {
             while let Some(due) = pacer.due().filter(|due| until.is_none_or(|until| *due < until)) {
@@ -130,21 +141,21 @@ mod tests {
 
     #[test]
     fn a_full_bucket_never_holds_more_than_five() {
-        let mut pacer = Pacer::default();
+        let mut pacer = pacer();
         let start = Instant::now() + Duration::from_hours(1);
         for _ in 0..5 {
             pacer.changed(start);
-            assert!(pacer.due().unwrap() <= start + LONGEST_WAIT);
+            assert!(pacer.due().unwrap() <= start + pacer.longest_wait);
             pacer.planned(start);
             pacer.wrote(start);
         }
         pacer.changed(start);
-        assert_eq!(pacer.due(), Some(start + REFILL));
+        assert_eq!(pacer.due(), Some(start + pacer.refill));
     }
 
     #[test]
     fn nothing_is_due_when_nothing_changed() {
-        let mut pacer = Pacer::default();
+        let mut pacer = pacer();
         assert_eq!(pacer.due(), None);
         pacer.changed(Instant::now());
         pacer.planned(Instant::now());

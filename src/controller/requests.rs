@@ -23,11 +23,6 @@ pub(crate) const AWS_AUTH: &str = "aws-auth";
 /// The CRD's name.
 pub(crate) const CRD: &str = "iammappings.aws-auth.dev";
 
-/// For reads.
-pub(crate) const READ_DEADLINE: Duration = Duration::from_secs(10);
-/// For writes: shorter than what is left of a lease after a renewal that was late.
-pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(4);
-
 const CONFIG_MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
 const MAPPINGS: &str = "/apis/aws-auth.dev/v1alpha1/iammappings";
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -134,16 +129,16 @@ pub(super) fn get_aws_auth() -> Built {
 }
 
 /// aws-auth, over the version that the body names; or new, where it names none.
-pub(super) fn write_aws_auth(body: &ConfigMapBody<'_>) -> Built {
+pub(super) fn write_aws_auth(body: &ConfigMapBody<'_>, deadline: Duration) -> Built {
     // Large, and of a size that is known: growing it would leave copies behind.
     let size = |texts: &BTreeMap<String, String>| texts.values().map(String::len).sum::<usize>();
     let text = size(body.data) + size(body.binary_data) + size(body.metadata.annotations);
     let mut encoded = Vec::with_capacity(text + text / 8 + 4096);
     serde_json::to_writer(&mut encoded, body)?;
     if body.metadata.resource_version.is_some() {
-        write(Method::PUT, &format!("{CONFIG_MAPS}/{AWS_AUTH}"), JSON, encoded)
+        write(Method::PUT, &format!("{CONFIG_MAPS}/{AWS_AUTH}"), JSON, encoded, deadline)
     } else {
-        write(Method::POST, CONFIG_MAPS, JSON, encoded)
+        write(Method::POST, CONFIG_MAPS, JSON, encoded, deadline)
     }
 }
 
@@ -173,15 +168,15 @@ pub(super) fn get_crd_cached() -> Built {
 }
 
 /// A mapping's status.
-pub(super) fn patch_status(name: &str, body: &impl Serialize) -> Built {
+pub(super) fn patch_status(name: &str, body: &impl Serialize, deadline: Duration) -> Built {
     let path = format!("{MAPPINGS}/{name}/status");
-    write(Method::PATCH, &path, "application/merge-patch+json", serde_json::to_vec(body)?)
+    write(Method::PATCH, &path, "application/merge-patch+json", serde_json::to_vec(body)?, deadline)
 }
 
 /// A new Event.
-pub(super) fn create_event(namespace: &str, body: &impl Serialize) -> Built {
+pub(super) fn create_event(namespace: &str, body: &impl Serialize, deadline: Duration) -> Built {
     let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-    write(Method::POST, &path, JSON, serde_json::to_vec(body)?)
+    write(Method::POST, &path, JSON, serde_json::to_vec(body)?, deadline)
 }
 
 /// The leaders' Lease.
@@ -190,13 +185,14 @@ pub(super) fn get_lease(namespace: &str, name: &str) -> Built {
 }
 
 /// The Lease, new.
-pub(super) fn create_lease(namespace: &str, body: &impl Serialize) -> Built {
-    write_full(Method::POST, &leases(namespace), serde_json::to_vec(body)?)
+pub(super) fn create_lease(namespace: &str, body: &impl Serialize, deadline: Duration) -> Built {
+    write_full(Method::POST, &leases(namespace), serde_json::to_vec(body)?, deadline)
 }
 
 /// The Lease, over the version that the body names.
-pub(super) fn replace_lease(namespace: &str, name: &str, body: &impl Serialize) -> Built {
-    write_full(Method::PUT, &format!("{}/{name}", leases(namespace)), serde_json::to_vec(body)?)
+pub(super) fn replace_lease(namespace: &str, name: &str, body: &impl Serialize, deadline: Duration) -> Built {
+    let path = format!("{}/{name}", leases(namespace));
+    write_full(Method::PUT, &path, serde_json::to_vec(body)?, deadline)
 }
 
 fn leases(namespace: &str) -> String {
@@ -207,14 +203,14 @@ fn read(path: &str, accept: &str) -> Built {
     Ok(Request::get(path).header(ACCEPT, accept).body(Vec::new())?)
 }
 
-fn write(method: Method, path: &str, content: &str, body: Vec<u8>) -> Built {
-    let uri = format!("{path}?fieldManager={FIELD_MANAGER}&timeout={}s", WRITE_DEADLINE.as_secs());
+fn write(method: Method, path: &str, content: &str, body: Vec<u8>, deadline: Duration) -> Built {
+    let uri = format!("{path}?fieldManager={FIELD_MANAGER}&timeout={}ms", deadline.as_millis());
     let request = Request::builder().method(method).uri(uri);
     Ok(request.header(ACCEPT, METADATA).header(CONTENT_TYPE, content).body(body)?)
 }
 
-fn write_full(method: Method, path: &str, body: Vec<u8>) -> Built {
-    let mut request = write(method, path, JSON, body)?;
+fn write_full(method: Method, path: &str, body: Vec<u8>, deadline: Duration) -> Built {
+    let mut request = write(method, path, JSON, body, deadline)?;
     request.headers_mut().insert(ACCEPT, http::HeaderValue::from_static(JSON));
     Ok(request)
 }
@@ -222,6 +218,8 @@ fn write_full(method: Method, path: &str, body: Vec<u8>) -> Built {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(4);
 
     fn body<'a>(version: Option<&'a str>, none: &'a BTreeMap<String, String>) -> ConfigMapBody<'a> {
         ConfigMapBody {
@@ -246,7 +244,7 @@ mod tests {
     #[test]
     fn a_live_aws_auth_is_replaced_at_the_version_that_was_read() {
         let none = BTreeMap::new();
-        let request = write_aws_auth(&body(Some("42"), &none)).unwrap();
+        let request = write_aws_auth(&body(Some("42"), &none), DEADLINE).unwrap();
         assert_eq!(request.method(), Method::PUT);
         let sent: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
         assert_eq!(sent["metadata"]["resourceVersion"], "42");
@@ -255,7 +253,7 @@ mod tests {
     #[test]
     fn a_missing_aws_auth_is_created_and_never_overwritten() {
         let none = BTreeMap::new();
-        let request = write_aws_auth(&body(None, &none)).unwrap();
+        let request = write_aws_auth(&body(None, &none), DEADLINE).unwrap();
         assert_eq!(request.method(), Method::POST);
     }
 
@@ -263,14 +261,14 @@ mod tests {
     fn the_api_server_gives_a_write_up_when_we_do() {
         let none = BTreeMap::new();
         for request in [
-            write_aws_auth(&body(Some("1"), &none)).unwrap(),
-            patch_status("jane", &none).unwrap(),
-            create_event("default", &none).unwrap(),
-            replace_lease("kube-system", "x", &none).unwrap(),
+            write_aws_auth(&body(Some("1"), &none), DEADLINE).unwrap(),
+            patch_status("jane", &none, DEADLINE).unwrap(),
+            create_event("default", &none, DEADLINE).unwrap(),
+            replace_lease("kube-system", "x", &none, DEADLINE).unwrap(),
         ] {
             let query = request.uri().query().unwrap();
             assert!(
-                query.contains("timeout=4s") && query.contains("fieldManager=aws-auth-operator"),
+                query.contains("timeout=4000ms") && query.contains("fieldManager=aws-auth-operator"),
                 "{query}"
             );
         }

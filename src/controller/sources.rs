@@ -14,36 +14,38 @@ use kube::{Api, Client};
 
 use crate::api::IamMapping;
 use crate::controller::backoff::Backoff;
+use crate::controller::durations::Durations;
 use crate::controller::requests::{AWS_AUTH, NAMESPACE};
 
 /// Objects in one page of a list. A page is decoded at once: this decides the peak of memory, and 5,000 mappings are
 /// still listed in a second.
 const PAGE: u32 = 100;
-/// A list that brings nothing for so long has died without a word.
-const LIST_DEADLINE: Duration = Duration::from_secs(30);
-/// Pauses after errors.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 pub(super) type GuardedMapping = DeserializeGuard<IamMapping>;
 pub(super) type AwsAuthMetadata = PartialObjectMeta<ConfigMap>;
 pub(super) type Turn<K> = Result<Event<K>, watcher::Error>;
 
 /// Every `IamMapping`, from a quorum list on.
-pub(super) fn mappings(client: Client) -> BoxStream<'static, Turn<GuardedMapping>> {
-    let config = watcher::Config::default().list_semantic(ListSemantic::MostRecent).page_size(PAGE);
-    lasting(move || watcher::watcher(Api::<GuardedMapping>::all(client.clone()), config.clone()).boxed())
+pub(super) fn mappings(client: Client, durations: &Durations) -> BoxStream<'static, Turn<GuardedMapping>> {
+    let config = config(durations).page_size(PAGE);
+    lasting(durations, move || {
+        watcher::watcher(Api::<GuardedMapping>::all(client.clone()), config.clone()).boxed()
+    })
 }
 
 /// aws-auth alone, without its content.
-pub(super) fn aws_auth(client: Client) -> BoxStream<'static, Turn<AwsAuthMetadata>> {
-    let config = watcher::Config::default()
-        .list_semantic(ListSemantic::MostRecent)
-        .fields(&format!("metadata.name={AWS_AUTH}"));
-    lasting(move || {
+pub(super) fn aws_auth(client: Client, durations: &Durations) -> BoxStream<'static, Turn<AwsAuthMetadata>> {
+    let config = config(durations).fields(&format!("metadata.name={AWS_AUTH}"));
+    lasting(durations, move || {
         watcher::watcher(Api::<AwsAuthMetadata>::namespaced(client.clone(), NAMESPACE), config.clone())
             .boxed()
     })
+}
+
+/// kube's watcher gives a connection up five seconds after the watch should have ended.
+fn config(durations: &Durations) -> watcher::Config {
+    let seconds = u32::try_from(durations.watch.as_secs().max(1)).unwrap_or(u32::MAX);
+    watcher::Config::default().list_semantic(ListSemantic::MostRecent).timeout(seconds)
 }
 
 struct Lasting<K, F> {
@@ -51,11 +53,12 @@ struct Lasting<K, F> {
     inner: BoxStream<'static, Turn<K>>,
     backoff: Backoff,
     pause: Option<Duration>,
+    list_deadline: Duration,
     listing: bool,
 }
 
 /// Pauses after errors, and starts again where a list has died.
-fn lasting<K, F>(start: F) -> BoxStream<'static, Turn<K>>
+fn lasting<K, F>(durations: &Durations, start: F) -> BoxStream<'static, Turn<K>>
 where
     K: Send + 'static,
     F: Fn() -> BoxStream<'static, Turn<K>> + Send + 'static,
@@ -63,8 +66,9 @@ where
     let first = Lasting {
         inner: start(),
         start,
-        backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+        backoff: Backoff::new(durations.unheard),
         pause: None,
+        list_deadline: durations.list,
         listing: false,
     };
     stream::unfold(first, |mut watch| async move {
@@ -73,7 +77,7 @@ where
         }
         let turn = loop {
             let turn = if watch.listing {
-                tokio::time::timeout(LIST_DEADLINE, watch.inner.next()).await.ok().flatten()
+                tokio::time::timeout(watch.list_deadline, watch.inner.next()).await.ok().flatten()
             } else {
                 watch.inner.next().await
             };

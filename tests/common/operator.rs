@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_auth::settings::Settings;
 use aws_auth_operator::client::Cluster as Connection;
-use aws_auth_operator::{Operator, Options};
+use aws_auth_operator::{Operator, Options, TimeScale};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -53,6 +53,7 @@ impl InProcess {
             settings: Settings::default(),
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            time_scale: TimeScale::default(),
         };
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = mpsc::channel();

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Engine, Trouble, wall_clock};
 use crate::client::call;
 use crate::controller::events::{Notice, Taken};
-use crate::controller::requests::{self, Object, WRITE_DEADLINE};
+use crate::controller::requests::{self, Object};
 use crate::controller::status_writer::Sending;
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Gate;
@@ -29,14 +29,15 @@ impl Engine {
             return Some(blocked);
         }
         let mode = self.parts.settings.authentication_mode;
-        while self.errands.len() < STATUSES_AT_ONCE && self.parts.tenure.outlasts(now, WRITE_DEADLINE) {
+        let deadline = self.parts.durations.write;
+        while self.errands.len() < STATUSES_AT_ONCE && self.parts.tenure.outlasts(now, deadline) {
             let Some(sending) = self.statuses.next(&self.mappings, wall_clock(), mode) else { break };
             let client = self.parts.client.clone();
             self.errands.push(
                 async move {
                     let outcome = async {
-                        let request = requests::patch_status(&sending.to.name, &sending.body)?;
-                        call::<Object>(&client, request, WRITE_DEADLINE).await?;
+                        let request = requests::patch_status(&sending.to.name, &sending.body, deadline)?;
+                        call::<Object>(&client, request, deadline).await?;
                         Ok(())
                     };
                     let outcome = outcome.await;
@@ -51,8 +52,8 @@ impl Engine {
             self.errands.push(
                 async move {
                     let outcome = async {
-                        let request = requests::create_event(letter.namespace, &letter.body)?;
-                        call::<Object>(&client, request, WRITE_DEADLINE).await?;
+                        let request = requests::create_event(letter.namespace, &letter.body, deadline)?;
+                        call::<Object>(&client, request, deadline).await?;
                         Ok(())
                     };
                     Errand::Event(outcome.await)

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::client::CallError;
 use crate::controller::backoff::Backoff;
+use crate::controller::durations::Durations;
 use crate::controller::events::Events;
 use crate::controller::lease::Tenure;
 use crate::controller::mappings::Mappings;
@@ -40,8 +41,6 @@ use crate::telemetry::health::Gate;
 use errands::Errand;
 use read_write::{ReadOutcome, Work, Write, WriteOutcome};
 
-/// Everything is looked at afresh this often, whatever the watches say.
-const RESYNC: Duration = Duration::from_mins(5);
 /// What an engine needs for a term.
 #[derive(Clone)]
 pub(super) struct Parts {
@@ -49,6 +48,7 @@ pub(super) struct Parts {
     /// The UID of namespace kube-system.
     pub(super) cluster: Uid,
     pub(super) settings: Arc<Settings>,
+    pub(super) durations: Durations,
     pub(super) identity: String,
     pub(super) tenure: Tenure,
     pub(super) telemetry: Telemetry,
@@ -110,21 +110,27 @@ impl Engine {
         parts.telemetry.health.wait_for(Gate::IamMappings, "not listed yet");
         parts.telemetry.health.wait_for(Gate::AwsAuth, "not read yet");
         let now = Instant::now();
+        let durations = parts.durations;
         Self {
-            mapping_turns: sources::mappings(parts.client.clone()),
-            target_turns: sources::aws_auth(parts.client.clone()),
+            mapping_turns: sources::mappings(parts.client.clone(), &durations),
+            target_turns: sources::aws_auth(parts.client.clone(), &durations),
             mappings: Mappings::default(),
             target: Target::default(),
             listed_version: None,
-            pacer: Pacer::default(),
+            pacer: Pacer::new(&durations),
             statuses: Statuses::default(),
             events: Events::new(parts.identity.clone()),
             work: Work::Idle,
             errands: FuturesUnordered::new(),
-            timers: Timers { resync: now + RESYNC, wake: None, blocked: None, statuses_blocked: None },
-            conflicts: Backoff::new(Duration::from_millis(10), Duration::from_secs(5)),
-            setbacks: Backoff::new(Duration::from_secs(1), Duration::from_secs(15)),
-            status_setbacks: Backoff::new(Duration::from_secs(1), Duration::from_secs(15)),
+            timers: Timers {
+                resync: now + durations.resync,
+                wake: None,
+                blocked: None,
+                statuses_blocked: None,
+            },
+            conflicts: Backoff::new(durations.conflict),
+            setbacks: Backoff::new(durations.setback),
+            status_setbacks: Backoff::new(durations.setback),
             parts,
         }
     }
@@ -197,7 +203,7 @@ impl Engine {
     /// Starts whatever is due, and says when to look again.
     fn advance(&mut self, now: Instant) -> Instant {
         if now >= self.timers.resync {
-            self.timers.resync = now + RESYNC;
+            self.timers.resync = now + self.parts.durations.resync;
             self.target.forget_unless_writing();
             self.statuses.retry_all(&self.mappings);
             self.pacer.changed(now);

@@ -9,7 +9,7 @@ use aws_auth::plan::{self, Outcome, Plan};
 use aws_auth::{Key, Timestamp};
 use tokio::time::Instant;
 
-use super::{Engine, RESYNC, wall_clock};
+use super::{Engine, wall_clock};
 use crate::controller::announce;
 use crate::controller::events::Notice;
 use crate::controller::status_writer::News;
@@ -55,7 +55,7 @@ impl Engine {
             .into_iter()
             .flatten()
             .min()
-            .map(|wake| now + until(wake, time));
+            .map(|wake| now + until(wake, time).min(self.parts.durations.resync));
         let write = match (write, purpose) {
             (Some(next), Purpose::TakeIn { .. }) => Some(next),
             (Some(_), Purpose::Report) => {
@@ -106,7 +106,7 @@ impl Engine {
 }
 
 fn until(then: Timestamp, now: Timestamp) -> Duration {
-    Duration::from_secs(u64::try_from(then.0.saturating_sub(now.0)).unwrap_or(0)).min(RESYNC)
+    Duration::from_secs(u64::try_from(then.0.saturating_sub(now.0)).unwrap_or(0))
 }
 
 fn size(aws_auth: &AwsAuth) -> usize {

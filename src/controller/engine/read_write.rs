@@ -13,7 +13,7 @@ use super::{Engine, Parts, Trouble};
 use crate::client::{CallError, call};
 use crate::controller::clients::Clients;
 use crate::controller::confirm::{Doubt, Removal, confirm};
-use crate::controller::requests::{self, AWS_AUTH, Metadata, Object, READ_DEADLINE, WRITE_DEADLINE};
+use crate::controller::requests::{self, AWS_AUTH, Metadata, Object};
 use crate::controller::target::{Live, LiveConfigMap};
 use crate::controller::{announce, sources};
 use crate::telemetry::Telemetry;
@@ -52,10 +52,10 @@ pub(super) enum WriteError {
 impl Engine {
     pub(super) fn start_reading(&mut self) {
         self.target.read_begins();
-        let client = self.parts.client.clone();
+        let Parts { client, durations, .. } = self.parts.clone();
         self.work = Work::Reading(
             async move {
-                match call::<LiveConfigMap>(&client, requests::get_aws_auth()?, READ_DEADLINE).await {
+                match call::<LiveConfigMap>(&client, requests::get_aws_auth()?, durations.read).await {
                     Ok(found) => Ok(Some(found)),
                     Err(error) if error.is_missing(AWS_AUTH) => Ok(None),
                     Err(error) => Err(error.into()),
@@ -90,27 +90,28 @@ impl Engine {
             .map(|uid| Removal { uid, name: self.mappings.name_of_gone(uid).map(str::to_owned) })
             .collect();
         let clients = self.target.live().map(|live| live.clients.clone()).unwrap_or_default();
-        let Some(request) =
-            self.target.write_begins(|envelope| requests::write_aws_auth(&envelope.body(&next)))
+        let Parts { client: api, durations, tenure, .. } = self.parts.clone();
+        let Some(request) = self
+            .target
+            .write_begins(|envelope| requests::write_aws_auth(&envelope.body(&next), durations.write))
         else {
             return;
         };
-        let Parts { client: api, tenure, .. } = self.parts.clone();
         let outcome = async move {
             let request = request.map_err(|error| WriteError::Doubt(error.into()))?;
             if !removals.is_empty() {
                 let begun = Instant::now();
-                confirm(&api, &removals).await.map_err(WriteError::Doubt)?;
+                confirm(&api, &removals, durations.read).await.map_err(WriteError::Doubt)?;
                 tracing::debug!(
                     removals = removals.len(),
                     took_us = begun.elapsed().as_micros(),
                     "confirmed"
                 );
             }
-            if !tenure.outlasts(Instant::now(), WRITE_DEADLINE) {
+            if !tenure.outlasts(Instant::now(), durations.write) {
                 return Err(WriteError::LeaseOver);
             }
-            let written: Object = call(&api, request, WRITE_DEADLINE).await.map_err(WriteError::Call)?;
+            let written: Object = call(&api, request, durations.write).await.map_err(WriteError::Call)?;
             Ok(written.metadata)
         };
         let write = Box::new(Write { next, changes, clients, begun: Instant::now() });
@@ -156,7 +157,7 @@ impl Engine {
                 tracing::warn!(
                     "IamMapping with UID {uid} still exists; listing again before anything is revoked"
                 );
-                self.mapping_turns = sources::mappings(self.parts.client.clone());
+                self.mapping_turns = sources::mappings(self.parts.client.clone(), &self.parts.durations);
                 self.mappings.list_begins();
             }
             WriteError::Doubt(doubt) => {
