@@ -1,8 +1,9 @@
 //! Before access is taken away: does the mapping really not exist any more?
 //!
 //! The watch may have fallen behind, a list may have come from a stale cache, and a CRD that is being deleted takes its
-//! objects along one by one. So the API server is asked again, at quorum, for every removal that is planned. Any doubt
-//! means that nothing is written now.
+//! objects along one by one. So the API server is asked again, at quorum, for every removal that is planned; whether the
+//! CRD stands is known from its own watch (`crd`), and asked for as well where many go at once. Any doubt means that
+//! nothing is written now.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,14 +12,16 @@ use aws_auth::mapping::Uid;
 use futures::future::{try_join, try_join_all};
 use kube::Client;
 use thiserror::Error;
+use tokio::sync::watch::Receiver;
 
 use crate::client::{CallError, call};
+use crate::controller::crd::{self, Standing};
 use crate::controller::requests::{self, Malformed, Object, Page};
 
 /// Up to so many removals are asked for one by one, more with a list.
 const ONE_BY_ONE: usize = 8;
-/// For so few removals it is enough that the API server's cache has the CRD. A CRD that is deleted takes all its objects
-/// along, so many come at once and are asked about at quorum, which costs a quarter of what a single revocation takes.
+/// For so few removals the CRD's watch is enough: to ask costs a quarter of what a single revocation takes. A CRD that is
+/// deleted takes all its objects along, so for many at once the API server is asked, at quorum.
 const FEW: usize = 3;
 
 /// An owner whose entry is to go.
@@ -36,10 +39,7 @@ pub(super) enum Doubt {
     #[error("IamMapping with UID {0} still exists; listing again before anything is revoked")]
     StillThere(Uid),
     /// With the CRD go all objects, and nobody asked for all access to be revoked.
-    #[error(
-        "the CRD {crd} is gone or being deleted: nothing is revoked for it. Apply it again with: aws-auth-operator crd | kubectl apply -f -",
-        crd = requests::CRD
-    )]
+    #[error("{}", crd::gone())]
     CrdGone,
     /// Nobody knows.
     #[error("cannot confirm that a mapping is gone: {0}")]
@@ -50,10 +50,16 @@ pub(super) enum Doubt {
 }
 
 /// Confirms that every one of `removals` is gone, and that the CRD is not; each question within `deadline`.
-pub(super) async fn confirm(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
+pub(super) async fn confirm(
+    client: &Client,
+    removals: &[Removal],
+    crd: &Receiver<Standing>,
+    deadline: Duration,
+) -> Result<(), Doubt> {
     // All at once: whatever is asked about was seen gone before, and a CRD's deletion begins before that of its objects.
-    try_join(all_gone(client, removals, deadline), crd_stands(client, removals.len(), deadline)).await?;
-    Ok(())
+    try_join(all_gone(client, removals, deadline), crd_stands(client, removals.len(), crd, deadline)).await?;
+    // What its watch told while the answers were on their way counts too.
+    not_gone(*crd.borrow())
 }
 
 async fn all_gone(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
@@ -94,12 +100,28 @@ async fn none_listed(client: &Client, removals: &[Removal], deadline: Duration) 
     }
 }
 
-async fn crd_stands(client: &Client, removals: usize, deadline: Duration) -> Result<(), Doubt> {
-    let request = if removals <= FEW { requests::get_crd_cached()? } else { requests::get_crd()? };
-    match call::<Object>(client, request, deadline).await {
+async fn crd_stands(
+    client: &Client,
+    removals: usize,
+    crd: &Receiver<Standing>,
+    deadline: Duration,
+) -> Result<(), Doubt> {
+    let standing = *crd.borrow();
+    not_gone(standing)?;
+    if standing == Standing::Stands && removals <= FEW {
+        return Ok(());
+    }
+    match call::<Object>(client, requests::get_crd()?, deadline).await {
         Ok(crd) if crd.metadata.deletion_timestamp.is_some() => Err(Doubt::CrdGone),
         Ok(_) => Ok(()),
         Err(error) if error.is_missing(requests::CRD) => Err(Doubt::CrdGone),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn not_gone(standing: Standing) -> Result<(), Doubt> {
+    match standing {
+        Standing::Gone => Err(Doubt::CrdGone),
+        Standing::Stands | Standing::Unknown => Ok(()),
     }
 }

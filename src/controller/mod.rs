@@ -6,6 +6,7 @@ mod announce;
 mod backoff;
 mod clients;
 mod confirm;
+mod crd;
 mod durations;
 mod election;
 mod engine;

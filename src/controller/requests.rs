@@ -162,11 +162,6 @@ pub(super) fn get_crd() -> Built {
     read(&format!("{CRDS}/{CRD}"), METADATA)
 }
 
-/// The CRD's metadata as the API server's cache has it, some milliseconds old at the most when all is well.
-pub(super) fn get_crd_cached() -> Built {
-    read(&format!("{CRDS}/{CRD}?resourceVersion=0"), METADATA)
-}
-
 /// A mapping's status.
 pub(super) fn patch_status(name: &str, body: &impl Serialize, deadline: Duration) -> Built {
     let path = format!("{MAPPINGS}/{name}/status");

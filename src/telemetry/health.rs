@@ -13,6 +13,8 @@ pub enum Gate {
     ApiServer,
     /// The Lease can be read and written.
     Lease,
+    /// The CRD is there and watched.
+    Crd,
     /// `IamMapping`s are listed and watched.
     IamMappings,
     /// aws-auth is read and watched.
@@ -28,6 +30,7 @@ impl Gate {
         match self {
             Self::ApiServer => "API server",
             Self::Lease => "leader election",
+            Self::Crd => "CRD",
             Self::IamMappings => "IamMappings",
             Self::AwsAuth => "aws-auth",
             Self::Write => "writing aws-auth",

@@ -57,6 +57,47 @@ fn when_the_crd_is_deleted_the_entries_stay_and_readyz_says_what_to_apply() {
     until_revoked(&cluster, "dev");
 }
 
+/// Fault scenario 48.
+#[test]
+fn a_crd_that_is_deleted_takes_no_access_with_it_however_few_mappings_there_were() {
+    for count in [1, 5] {
+        let cluster = Cluster::take();
+        cluster.create_eksctl_aws_auth();
+        let operator = InProcess::start(&cluster);
+        let names: Vec<String> = (0..count).map(|n| format!("dev-{n}")).collect();
+        for name in &names {
+            cluster.apply(name, &role(name, &["developers"]));
+        }
+        cluster.until_all_applied(count);
+        let versions = Versions::from_now_on(&cluster);
+
+        cluster.kubectl(&["delete", "crd", "iammappings.aws-auth.dev"]);
+        // It saw the mappings go, and would have revoked them.
+        operator.until_unready(&["writing aws-auth: the CRD iammappings.aws-auth.dev", "nothing is revoked"]);
+        operator.until_unready(&["CRD: the CRD iammappings.aws-auth.dev is gone", "kubectl apply -f -"]);
+        assert!(versions.all().is_empty(), "{:#?}", versions.all());
+        assert!(names.iter().all(|name| cluster.role(&arn(name)).is_some()));
+
+        cluster.install_crd();
+    }
+}
+
+#[test]
+fn when_the_crd_may_not_be_watched_readyz_names_the_permission_and_a_revocation_asks_for_it() {
+    let (cluster, operator) = with_an_entry();
+    drop(operator);
+    cluster.revoke("list", "customresourcedefinitions");
+    let operator = InProcess::launch(&cluster);
+    operator.until_unready(&["CRD", "cannot list resource \"customresourcedefinitions\"", "\"operator\""]);
+    cluster.delete("dev");
+    until_revoked(&cluster, "dev");
+    let asked = "api_requests_total{verb=\"get\",resource=\"customresourcedefinitions\",code=\"200\"}";
+    assert_eq!(operator.metrics().get(asked), 1);
+
+    cluster.grant_everything();
+    operator.until_ready();
+}
+
 #[test]
 fn without_the_crd_the_operator_waits_for_it() {
     let cluster = Cluster::take();

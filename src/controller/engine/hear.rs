@@ -1,4 +1,4 @@
-//! What the two watches tell, taken in: rows, versions, readiness, and whether a plan is due.
+//! What the watches tell, taken in: rows, versions, readiness, and whether a plan is due.
 
 use kube::Resource as _;
 use kube::runtime::watcher::{self, Event};
@@ -7,9 +7,10 @@ use tokio::time::Instant;
 use super::Engine;
 use crate::api::convert;
 use crate::client::chain;
+use crate::controller::crd::{self, Standing};
 use crate::controller::mappings::{Effect, Row};
 use crate::controller::requests;
-use crate::controller::sources::{AwsAuthMetadata, GuardedMapping, Turn};
+use crate::controller::sources::{AwsAuthMetadata, CrdMetadata, GuardedMapping, Turn};
 use crate::controller::status_writer::Address;
 use crate::telemetry::health::Gate;
 
@@ -85,6 +86,34 @@ impl Engine {
         };
         if news {
             self.pacer.changed(Instant::now());
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn crd(&mut self, turn: Turn<CrdMetadata>) {
+        let standing = match turn {
+            Err(error) => {
+                self.parts.telemetry.health.close(Gate::Crd, why(&error));
+                self.crd.lost();
+                return;
+            }
+            Ok(Event::Init) => {
+                self.crd.lost();
+                return;
+            }
+            Ok(Event::InitApply(crd)) => {
+                self.crd.listed(crd);
+                return;
+            }
+            Ok(Event::InitDone) => self.crd.list_ends(),
+            Ok(Event::Apply(crd)) => self.crd.now(Some(&crd)),
+            Ok(Event::Delete(_)) => self.crd.now(None),
+        };
+        match standing {
+            Standing::Stands => self.parts.telemetry.health.open(Gate::Crd),
+            Standing::Gone => self.parts.telemetry.health.close(Gate::Crd, crd::gone()),
+            Standing::Unknown => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The one loop: both watches, the timers and what came back go in; reads, one write at a time, statuses and Events
+//! The one loop: the watches, the timers and what came back go in; reads, one write at a time, statuses and Events
 //! come out.
 //!
 //! One engine lives for one term of leadership and remembers nothing of the one before: the first list of a term is a
@@ -27,13 +27,14 @@ use tokio::time::Instant;
 
 use crate::client::CallError;
 use crate::controller::backoff::Backoff;
+use crate::controller::crd::Crd;
 use crate::controller::durations::Durations;
 use crate::controller::events::Events;
 use crate::controller::lease::Tenure;
 use crate::controller::mappings::Mappings;
 use crate::controller::pacing::Pacer;
 use crate::controller::requests::Malformed;
-use crate::controller::sources::{self, AwsAuthMetadata, GuardedMapping, Turn};
+use crate::controller::sources::{self, AwsAuthMetadata, CrdMetadata, GuardedMapping, Turn};
 use crate::controller::status_writer::Statuses;
 use crate::controller::target::Target;
 use crate::telemetry::Telemetry;
@@ -59,6 +60,8 @@ pub(super) struct Engine {
     parts: Parts,
     mapping_turns: BoxStream<'static, Turn<GuardedMapping>>,
     target_turns: BoxStream<'static, Turn<AwsAuthMetadata>>,
+    crd_turns: BoxStream<'static, Turn<CrdMetadata>>,
+    crd: Crd,
     mappings: Mappings,
     target: Target,
     /// The version that a list of the aws-auth watch under way has found.
@@ -101,6 +104,7 @@ enum Woken {
     Wrote(Box<Write>, WriteOutcome),
     Mapping(Box<Turn<GuardedMapping>>),
     Target(Turn<AwsAuthMetadata>),
+    Crd(Turn<CrdMetadata>),
     Errand(Errand),
     Timer,
 }
@@ -109,11 +113,14 @@ impl Engine {
     pub(super) fn new(parts: Parts) -> Self {
         parts.telemetry.health.wait_for(Gate::IamMappings, "not listed yet");
         parts.telemetry.health.wait_for(Gate::AwsAuth, "not read yet");
+        parts.telemetry.health.wait_for(Gate::Crd, "not read yet");
         let now = Instant::now();
         let durations = parts.durations;
         Self {
             mapping_turns: sources::mappings(parts.client.clone(), &durations),
             target_turns: sources::aws_auth(parts.client.clone(), &durations),
+            crd_turns: sources::crd(parts.client.clone(), &durations),
+            crd: Crd::default(),
             mappings: Mappings::default(),
             target: Target::default(),
             listed_version: None,
@@ -155,6 +162,7 @@ impl Engine {
                 Woken::Wrote(write, outcome) => self.wrote(*write, outcome, stopping),
                 Woken::Mapping(turn) => self.mapping(*turn),
                 Woken::Target(turn) => self.target(turn),
+                Woken::Crd(turn) => self.crd(turn),
                 Woken::Errand(errand) => self.errand(errand),
             }
         }
@@ -188,6 +196,8 @@ impl Engine {
         let woken = tokio::select! {
             biased;
             () = stop, if !stopping => Woken::Stop,
+            // Before a write goes on, so that a removal in it hears of this first.
+            Some(turn) = self.crd_turns.next() => Woken::Crd(turn),
             woken = work => woken,
             Some(turn) = self.mapping_turns.next(), if !stopping => Woken::Mapping(Box::new(turn)),
             Some(turn) = self.target_turns.next(), if !stopping => Woken::Target(turn),

@@ -97,11 +97,12 @@ impl Engine {
         else {
             return;
         };
+        let crd = self.crd.standing();
         let outcome = async move {
             let request = request.map_err(|error| WriteError::Doubt(error.into()))?;
             if !removals.is_empty() {
                 let begun = Instant::now();
-                confirm(&api, &removals, durations.read).await.map_err(WriteError::Doubt)?;
+                confirm(&api, &removals, &crd, durations.read).await.map_err(WriteError::Doubt)?;
                 tracing::debug!(
                     removals = removals.len(),
                     took_us = begun.elapsed().as_micros(),
