@@ -10,6 +10,7 @@ mod rules;
 pub mod status;
 
 pub use crd::crd_yaml;
+pub(crate) use crd::dropped_fields;
 pub use iam_mapping::{
     Adoption, AppliedEntry, EntryKey, IamMapping, IamMappingSpec, IamMappingStatus, MappingType,
 };

@@ -59,7 +59,7 @@ pub(super) async fn confirm(
     // All at once: whatever is asked about was seen gone before, and a CRD's deletion begins before that of its objects.
     try_join(all_gone(client, removals, deadline), crd_stands(client, removals.len(), crd, deadline)).await?;
     // What its watch told while the answers were on their way counts too.
-    not_gone(*crd.borrow())
+    not_gone(&crd.borrow())
 }
 
 async fn all_gone(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
@@ -106,9 +106,8 @@ async fn crd_stands(
     crd: &Receiver<Standing>,
     deadline: Duration,
 ) -> Result<(), Doubt> {
-    let standing = *crd.borrow();
-    not_gone(standing)?;
-    if standing == Standing::Stands && removals <= FEW {
+    not_gone(&crd.borrow())?;
+    if *crd.borrow() == Standing::Stands && removals <= FEW {
         return Ok(());
     }
     match call::<Object>(client, requests::get_crd()?, deadline).await {
@@ -119,7 +118,7 @@ async fn crd_stands(
     }
 }
 
-fn not_gone(standing: Standing) -> Result<(), Doubt> {
+fn not_gone(standing: &Standing) -> Result<(), Doubt> {
     match standing {
         Standing::Gone => Err(Doubt::CrdGone),
         Standing::Stands | Standing::Unknown => Ok(()),

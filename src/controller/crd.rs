@@ -1,14 +1,20 @@
-//! Whether the CRD stands, as a watch of that one object tells: with it go all mappings, and nobody asked for that.
+//! The CRD: whether it stands, as a watch of that one object tells, and whether its schema keeps all that a mapping says.
 //!
-//! Not here: the watch (`sources`), and what becomes of a removal (`confirm`).
+//! With a CRD go all mappings, and nobody asked for that: nothing is revoked then. An older one drops fields without a
+//! word, and a grant must not come without its end. Not here: the watch (`sources`), the requests (`engine`), what
+//! becomes of a removal (`confirm`).
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tokio::sync::watch::{Receiver, Sender};
 
+use crate::api;
 use crate::controller::requests::CRD;
 use crate::controller::sources::CrdMetadata;
+use crate::telemetry::health::{Gate, Health};
 
-/// What is known of the CRD.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether the CRD is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
     /// The watch is not established.
     Unknown,
@@ -18,22 +24,52 @@ pub(super) enum Standing {
     Gone,
 }
 
-/// The CRD, for whoever takes its changes in, and for the write that has to know of them while it is on its way.
+/// One version of its `spec`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    uid: Option<String>,
+    generation: Option<i64>,
+}
+
+/// What is known of its schema.
+#[derive(Debug, PartialEq, Eq)]
+enum Schema {
+    /// It is being read.
+    Unread,
+    /// It cannot be, and why.
+    Unreadable(String),
+    /// These fields are dropped.
+    Read { version: Version, dropped: Vec<String> },
+}
+
+/// The CRD.
 #[derive(Debug)]
 pub(super) struct Crd {
+    /// Also for a write that is on its way.
     standing: Sender<Standing>,
     /// What a list under way has found.
-    listed: Option<CrdMetadata>,
+    listed: Option<ObjectMeta>,
+    heard: Option<Version>,
+    schema: Schema,
+}
+
+/// Whether the schema has to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// It is not the one that was read.
+    Again,
+    /// It is.
+    Done,
 }
 
 impl Default for Crd {
     fn default() -> Self {
-        Self { standing: Sender::new(Standing::Unknown), listed: None }
+        Self { standing: Sender::new(Standing::Unknown), listed: None, heard: None, schema: Schema::Unread }
     }
 }
 
 impl Crd {
-    /// What is known now, and later.
+    /// Whether it is there, now and later.
     pub(super) fn standing(&self) -> Receiver<Standing> {
         self.standing.subscribe()
     }
@@ -41,28 +77,94 @@ impl Crd {
     /// Nothing tells of changes.
     pub(super) fn lost(&mut self) {
         self.listed = None;
+        self.heard = None;
         self.standing.send_replace(Standing::Unknown);
     }
 
     /// A list has it.
     pub(super) fn listed(&mut self, crd: CrdMetadata) {
-        self.listed = Some(crd);
+        self.listed = Some(crd.metadata);
     }
 
     /// The list is complete.
-    pub(super) fn list_ends(&mut self) -> Standing {
+    pub(super) fn list_ends(&mut self) -> Read {
         let found = self.listed.take();
-        self.now(found.as_ref())
+        self.now(found)
     }
 
     /// This is how it is now.
-    pub(super) fn now(&mut self, crd: Option<&CrdMetadata>) -> Standing {
-        let standing = match crd {
-            Some(crd) if crd.metadata.deletion_timestamp.is_none() => Standing::Stands,
-            Some(_) | None => Standing::Gone,
+    pub(super) fn now(&mut self, crd: Option<ObjectMeta>) -> Read {
+        let Some(crd) = crd.filter(|crd| crd.deletion_timestamp.is_none()) else {
+            self.heard = None;
+            self.standing.send_replace(Standing::Gone);
+            return Read::Done;
         };
-        self.standing.send_replace(standing);
-        standing
+        self.standing.send_replace(Standing::Stands);
+        let heard = self.heard.insert(Version::of(crd));
+        match &self.schema {
+            Schema::Read { version, .. } if version.is(heard) => Read::Done,
+            Schema::Read { .. } | Schema::Unreadable(_) | Schema::Unread => {
+                self.schema = Schema::Unread;
+                Read::Again
+            }
+        }
+    }
+
+    /// It was read.
+    pub(super) fn read(&mut self, crd: CustomResourceDefinition) -> Read {
+        let dropped = api::dropped_fields(&crd);
+        let version = Version::of(crd.metadata);
+        if self.heard.as_ref().is_some_and(|heard| !version.is(heard)) {
+            return Read::Again;
+        }
+        self.schema = Schema::Read { version, dropped };
+        Read::Done
+    }
+
+    /// It could not be read.
+    pub(super) fn unreadable(&mut self, why: String) {
+        self.schema = Schema::Unreadable(why);
+    }
+
+    /// Whether it is known what its schema keeps, or that nobody can know.
+    pub(super) fn known(&self) -> bool {
+        self.schema != Schema::Unread
+    }
+
+    /// Why a mapping may not be all that somebody wrote.
+    pub(super) fn outdated(&self) -> Option<String> {
+        match &self.schema {
+            Schema::Unread => None,
+            Schema::Unreadable(why) => {
+                Some(format!("the CRD {CRD} cannot be read, and may be older than this operator: {why}"))
+            }
+            Schema::Read { dropped, .. } if dropped.is_empty() => None,
+            Schema::Read { dropped, .. } => Some(format!(
+                "the CRD {CRD} is older than this operator and lacks {}, which the API server drops from every IamMapping without a word. Apply it again with: aws-auth-operator crd | kubectl apply -f - ; and after it the IamMappings that say so",
+                dropped.join(", ")
+            )),
+        }
+    }
+
+    /// Says on `/readyz` how things stand.
+    pub(super) fn tell(&self, health: &Health) {
+        match (&*self.standing.borrow(), self.outdated()) {
+            (Standing::Gone, _) => health.close(Gate::Crd, gone()),
+            (Standing::Unknown | Standing::Stands, Some(outdated)) => health.close(Gate::Crd, outdated),
+            (Standing::Stands, None) if self.known() => health.open(Gate::Crd),
+            (Standing::Unknown | Standing::Stands, None) => {}
+        }
+    }
+}
+
+impl Version {
+    fn of(metadata: ObjectMeta) -> Self {
+        Self { uid: metadata.uid, generation: metadata.generation }
+    }
+
+    /// Whether it is that one, or a later one of the same object.
+    fn is(&self, heard: &Self) -> bool {
+        self.uid == heard.uid && self.generation >= heard.generation
     }
 }
 

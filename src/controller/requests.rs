@@ -162,6 +162,11 @@ pub(super) fn get_crd() -> Built {
     read(&format!("{CRDS}/{CRD}"), METADATA)
 }
 
+/// The CRD, all of it; a quorum read.
+pub(super) fn get_whole_crd() -> Built {
+    read(&format!("{CRDS}/{CRD}"), JSON)
+}
+
 /// A mapping's status.
 pub(super) fn patch_status(name: &str, body: &impl Serialize, deadline: Duration) -> Built {
     let path = format!("{MAPPINGS}/{name}/status");
@@ -283,6 +288,7 @@ mod tests {
             get_mapping("jane").unwrap(),
             list_mappings(Some("next")).unwrap(),
             get_crd().unwrap(),
+            get_whole_crd().unwrap(),
         ] {
             assert!(!request.uri().to_string().contains("resourceVersion"), "{}", request.uri());
         }

@@ -143,6 +143,22 @@ impl Cluster {
         eventually("the CRD without rules is served", || self.dry_create(&role_of_two_kinds()));
     }
 
+    /// Puts a CRD that does not know `field` of a spec in the place of the real one, and waits until it drops it from
+    /// `example`.
+    pub fn install_crd_without(&self, field: &str, example: &Value) {
+        assert!(example.get(field).is_some(), "{example}");
+        let mut crd: Value = serde_json::to_value(<IamMapping as kube::CustomResourceExt>::crd()).unwrap();
+        let spec = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        assert!(spec["properties"].as_object_mut().unwrap().remove(field).is_some(), "{spec}");
+        self.kubectl_apply(&crd.to_string());
+        eventually("the field is dropped", || {
+            let object: DynamicObject = serde_json::from_value(object("dry-run", example)).unwrap();
+            let params = PostParams { dry_run: true, ..PostParams::default() };
+            let stored = wait(self.mappings().create(&params, &object)).unwrap();
+            check(stored.data["spec"].get(field).is_none(), || stored.data.to_string())
+        });
+    }
+
     fn dry_create(&self, spec: &Value) -> Result<(), String> {
         let object: DynamicObject = serde_json::from_value(object("dry-run", spec)).unwrap();
         let params = PostParams { dry_run: true, ..PostParams::default() };

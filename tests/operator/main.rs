@@ -14,6 +14,7 @@ mod burst;
 mod creator;
 mod faults;
 mod mappings;
+mod older_crd;
 mod others;
 mod replicas;
 mod restarts;

@@ -7,10 +7,9 @@ use tokio::time::Instant;
 use super::Engine;
 use crate::api::convert;
 use crate::client::chain;
-use crate::controller::crd::{self, Standing};
 use crate::controller::mappings::{Effect, Row};
 use crate::controller::requests;
-use crate::controller::sources::{AwsAuthMetadata, CrdMetadata, GuardedMapping, Turn};
+use crate::controller::sources::{AwsAuthMetadata, GuardedMapping, Turn};
 use crate::controller::status_writer::Address;
 use crate::telemetry::health::Gate;
 
@@ -90,40 +89,12 @@ impl Engine {
     }
 }
 
-impl Engine {
-    pub(super) fn crd(&mut self, turn: Turn<CrdMetadata>) {
-        let standing = match turn {
-            Err(error) => {
-                self.parts.telemetry.health.close(Gate::Crd, why(&error));
-                self.crd.lost();
-                return;
-            }
-            Ok(Event::Init) => {
-                self.crd.lost();
-                return;
-            }
-            Ok(Event::InitApply(crd)) => {
-                self.crd.listed(crd);
-                return;
-            }
-            Ok(Event::InitDone) => self.crd.list_ends(),
-            Ok(Event::Apply(crd)) => self.crd.now(Some(&crd)),
-            Ok(Event::Delete(_)) => self.crd.now(None),
-        };
-        match standing {
-            Standing::Stands => self.parts.telemetry.health.open(Gate::Crd),
-            Standing::Gone => self.parts.telemetry.health.close(Gate::Crd, crd::gone()),
-            Standing::Unknown => {}
-        }
-    }
-}
-
 fn row(object: &GuardedMapping) -> Row {
     Row { mapping: convert::guarded(object), generation: object.meta().generation.unwrap_or_default() }
 }
 
 /// What is wrong with a watch, for the person who must act.
-fn why(error: &watcher::Error) -> String {
+pub(super) fn why(error: &watcher::Error) -> String {
     let (watcher::Error::InitialListFailed(cause)
     | watcher::Error::WatchStartFailed(cause)
     | watcher::Error::WatchFailed(cause)) = error

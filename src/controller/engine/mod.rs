@@ -5,6 +5,7 @@
 //! quorum read, so whatever went stale in between cannot matter. Decisions are made elsewhere: `plan` says what to
 //! write, `pacing` when, `confirm` whether a removal is real, `target` whether our view is the newest.
 
+mod crd;
 mod errands;
 mod hear;
 mod plan;
@@ -39,6 +40,7 @@ use crate::controller::status_writer::Statuses;
 use crate::controller::target::Target;
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Gate;
+use crd::SchemaOutcome;
 use errands::Errand;
 use read_write::{ReadOutcome, Work, Write, WriteOutcome};
 
@@ -62,6 +64,7 @@ pub(super) struct Engine {
     target_turns: BoxStream<'static, Turn<AwsAuthMetadata>>,
     crd_turns: BoxStream<'static, Turn<CrdMetadata>>,
     crd: Crd,
+    schema: Option<BoxFuture<'static, SchemaOutcome>>,
     mappings: Mappings,
     target: Target,
     /// The version that a list of the aws-auth watch under way has found.
@@ -75,6 +78,7 @@ pub(super) struct Engine {
     conflicts: Backoff,
     setbacks: Backoff,
     status_setbacks: Backoff,
+    schema_setbacks: Backoff,
 }
 
 /// When to look again though nothing happened.
@@ -105,6 +109,7 @@ enum Woken {
     Mapping(Box<Turn<GuardedMapping>>),
     Target(Turn<AwsAuthMetadata>),
     Crd(Turn<CrdMetadata>),
+    Schema(Box<SchemaOutcome>),
     Errand(Errand),
     Timer,
 }
@@ -121,6 +126,7 @@ impl Engine {
             target_turns: sources::aws_auth(parts.client.clone(), &durations),
             crd_turns: sources::crd(parts.client.clone(), &durations),
             crd: Crd::default(),
+            schema: None,
             mappings: Mappings::default(),
             target: Target::default(),
             listed_version: None,
@@ -138,6 +144,7 @@ impl Engine {
             conflicts: Backoff::new(durations.conflict),
             setbacks: Backoff::new(durations.setback),
             status_setbacks: Backoff::new(durations.setback),
+            schema_setbacks: Backoff::new(durations.setback),
             parts,
         }
     }
@@ -162,7 +169,8 @@ impl Engine {
                 Woken::Wrote(write, outcome) => self.wrote(*write, outcome, stopping),
                 Woken::Mapping(turn) => self.mapping(*turn),
                 Woken::Target(turn) => self.target(turn),
-                Woken::Crd(turn) => self.crd(turn),
+                Woken::Crd(turn) => self.crd_turn(turn),
+                Woken::Schema(outcome) => self.schema(*outcome),
                 Woken::Errand(errand) => self.errand(errand),
             }
         }
@@ -187,6 +195,12 @@ impl Engine {
                 }
             }
         };
+        let schema = async {
+            match &mut self.schema {
+                Some(outcome) => Woken::Schema(Box::new(outcome.await)),
+                None => pending().await,
+            }
+        };
         let timer = async {
             match look {
                 Some(look) => tokio::time::sleep_until(look).await,
@@ -199,6 +213,7 @@ impl Engine {
             // Before a write goes on, so that a removal in it hears of this first.
             Some(turn) = self.crd_turns.next() => Woken::Crd(turn),
             woken = work => woken,
+            woken = schema, if !stopping => woken,
             Some(turn) = self.mapping_turns.next(), if !stopping => Woken::Mapping(Box::new(turn)),
             Some(turn) = self.target_turns.next(), if !stopping => Woken::Target(turn),
             Some(errand) = self.errands.next(), if !self.errands.is_empty() => Woken::Errand(errand),
@@ -206,6 +221,9 @@ impl Engine {
         };
         if matches!(woken, Woken::Read(_)) {
             self.work = Work::Idle;
+        }
+        if matches!(woken, Woken::Schema(_)) {
+            self.schema = None;
         }
         woken
     }
@@ -241,8 +259,13 @@ impl Engine {
 
     /// When to plan next; `None` while nothing changed or a source is incomplete.
     fn due(&self) -> Option<Instant> {
-        let due = self.pacer.due().filter(|_| self.mappings.synced() && self.target.watched())?;
+        let due = self.pacer.due().filter(|_| self.complete())?;
         Some(self.timers.blocked.map_or(due, |blocked| due.max(blocked)))
+    }
+
+    /// Whether everything is known that a plan is made from, but for aws-auth's content.
+    fn complete(&self) -> bool {
+        self.mappings.synced() && self.target.watched() && self.crd.known()
     }
 }
 

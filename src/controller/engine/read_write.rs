@@ -71,7 +71,7 @@ impl Engine {
             Ok(found) => {
                 self.target.read_ends(Live::read(found, self.parts.cluster));
                 self.parts.telemetry.health.open(Gate::AwsAuth);
-                if self.target.live().is_some() && self.mappings.synced() && self.target.watched() {
+                if self.target.live().is_some() && self.complete() {
                     self.take_in(now);
                 }
             }
@@ -139,7 +139,12 @@ impl Engine {
                     }
                     self.say(announce::written(change, write.clients.of_key(change.key)), now);
                 }
-                if stopping || !self.mappings.synced() || !self.target.watched() {
+                if stopping {
+                    return;
+                }
+                if !self.complete() {
+                    // How things stand is said once it is.
+                    self.pacer.changed(now);
                     return;
                 }
                 match self.pacer.due() {
