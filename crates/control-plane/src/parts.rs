@@ -7,6 +7,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub enum Part {
     Etcd,
     /// Kubernetes' command line.
     Kubectl,
+    /// Installs charts.
+    Helm,
     /// Reads aws-auth with aws-iam-authenticator's own code, as EKS does.
     AwsAuthReader,
 }
@@ -53,6 +56,7 @@ impl Part {
             Part::KubeApiserver => "kube-apiserver",
             Part::Etcd => "etcd",
             Part::Kubectl => "kubectl",
+            Part::Helm => "helm",
             Part::AwsAuthReader => "aws-auth-reader",
         }
     }
@@ -69,6 +73,8 @@ struct Recipe {
     module: &'static str,
     /// What two cores need, when nothing is downloaded yet.
     takes: &'static str,
+    /// The package that is told the version, where the program would not know it otherwise.
+    told: Option<&'static str>,
 }
 
 impl Recipe {
@@ -78,11 +84,17 @@ impl Recipe {
                 ("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes", "3 minutes")
             }
             Part::Kubectl => ("kubernetes", "k8s.io/kubernetes/cmd/kubectl", "k8s.io/kubernetes", "1 minute"),
+            Part::Helm => ("helm", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", "1 minute"),
             Part::Etcd => ("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", "half a minute"),
             Part::AwsAuthReader => ("aws-auth-reader", ".", "sigs.k8s.io/aws-iam-authenticator", "2 minutes"),
         };
+        let told = match part {
+            // Helm asks the API server for its version, and charts say which they need.
+            Part::KubeApiserver => Some("k8s.io/component-base/version"),
+            Part::Etcd | Part::Kubectl | Part::Helm | Part::AwsAuthReader => None,
+        };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(folder);
-        Self { program: part.program(), folder, package, module, takes }
+        Self { program: part.program(), folder, package, module, takes, told }
     }
 
     /// What its go.mod says about it.
@@ -98,17 +110,29 @@ impl Recipe {
             None => self.program.to_owned(),
         };
         let go = go_mod.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or("1").trim().to_owned();
-        Ok(Wants { part, go })
+        Ok(Wants { part, go, version: version.map(str::to_owned) })
     }
 
     /// What `go` is told, but for where the program goes. Nothing of this machine gets into the program, and
     /// nothing of a user's Go settings or of a go.work above decides what is built.
-    fn flags() -> [&'static str; 5] {
-        ["build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w"]
+    fn flags(&self, version: Option<&str>) -> Vec<String> {
+        let mut link = "-ldflags=-s -w".to_owned();
+        if let (Some(package), Some(version)) = (self.told, version) {
+            let mut numbers = version.trim_start_matches('v').split('.');
+            let names = ["gitMajor", "gitMinor"].into_iter().zip(numbers.by_ref());
+            for (name, value) in names.chain([("gitVersion", version)]) {
+                // Nothing goes wrong when it is written to a String.
+                let _ = write!(link, " -X {package}.{name}={value}");
+            }
+        }
+        let mut flags =
+            ["build", "-mod=readonly", "-buildvcs=false", "-trimpath"].map(str::to_owned).to_vec();
+        flags.push(link);
+        flags
     }
 
     /// Changes when anything that the program is built from changes.
-    fn key(&self, go_version: &str) -> Result<String, Error> {
+    fn key(&self, go_version: &str, flags: &[String]) -> Result<String, Error> {
         let mut files = Vec::new();
         list_files(&self.folder, &mut files)?;
         files.sort();
@@ -120,7 +144,7 @@ impl Recipe {
         };
         add(go_version.as_bytes());
         add(self.package.as_bytes());
-        for flag in Self::flags() {
+        for flag in flags {
             add(flag.as_bytes());
         }
         for file in files {
@@ -138,6 +162,8 @@ struct Wants {
     part: String,
     /// The oldest Go that can build it.
     go: String,
+    /// The version alone.
+    version: Option<String>,
 }
 
 /// Where this machine keeps what the parts are made with and go to.
@@ -161,7 +187,7 @@ impl Workshop {
     /// The part, if somebody else has put it on this machine.
     fn ready_made(&self, part: Part) -> Option<PathBuf> {
         let in_assets = match part {
-            Part::AwsAuthReader => None,
+            Part::Helm | Part::AwsAuthReader => None,
             Part::KubeApiserver | Part::Etcd | Part::Kubectl => self.assets.clone(),
         };
         let on_path = (part == Part::Kubectl).then(|| env::split_paths(&self.path)).into_iter().flatten();
@@ -176,7 +202,9 @@ impl Workshop {
         let cache = self.cache.as_ref().ok_or(Error::NoCache)?;
         let wants = recipe.wants()?;
         let go_version = self.go_version(recipe, &wants)?;
-        let place = cache.join("parts").join(format!("{}-{}", recipe.program, recipe.key(&go_version)?));
+        let flags = recipe.flags(wants.version.as_deref());
+        let key = recipe.key(&go_version, &flags)?;
+        let place = cache.join("parts").join(format!("{}-{key}", recipe.program));
         let program = place.join(recipe.program);
         if program.is_file() {
             return Ok(program);
@@ -193,7 +221,7 @@ impl Workshop {
             .tempdir_in(&place)
             .doing(|| format!("write to {}", place.display()))?;
         let unfinished_program = unfinished.path().join(recipe.program);
-        self.run_go_build(recipe, wants, &unfinished_program, &unfinished.path().join("log"))?;
+        self.run_go_build(recipe, wants, &flags, &unfinished_program, &unfinished.path().join("log"))?;
         fs::rename(&unfinished_program, &program).doing(|| format!("create {}", program.display()))?;
         Ok(program)
     }
@@ -212,7 +240,7 @@ impl Workshop {
 
     /// The version of the Go that would build, which differs by folder when Go picks its own toolchain.
     fn go_version(&self, recipe: &Recipe, wants: &Wants) -> Result<String, Error> {
-        let Wants { part, go: wanted } = wants;
+        let Wants { part, go: wanted, .. } = wants;
         let asked = match self.go(recipe).args(["env", "GOVERSION"]).output() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::GoMissing { part: part.clone(), wanted: wanted.clone() });
@@ -226,12 +254,19 @@ impl Workshop {
         Err(Error::GoTooOld { part: part.clone(), wanted: wanted.clone(), said })
     }
 
-    fn run_go_build(&self, recipe: &Recipe, wants: Wants, program: &Path, log: &Path) -> Result<(), Error> {
+    fn run_go_build(
+        &self,
+        recipe: &Recipe,
+        wants: Wants,
+        flags: &[String],
+        program: &Path,
+        log: &Path,
+    ) -> Result<(), Error> {
         let log_file = File::create(log).doing(|| format!("create {}", log.display()))?;
         let log_again = log_file.try_clone().doing(|| format!("write {}", log.display()))?;
         let mut build = self
             .go(recipe)
-            .args(Recipe::flags())
+            .args(flags)
             .arg("-o")
             .args([program.as_os_str(), OsStr::new(recipe.package)])
             .stdout(log_file)
@@ -249,7 +284,7 @@ impl Workshop {
         if status.success() {
             return Ok(());
         }
-        let (Wants { part, go: wanted }, output) = (wants, end_of(log));
+        let (Wants { part, go: wanted, .. }, output) = (wants, end_of(log));
         // A Go that may not replace itself says so only now.
         if output.contains("requires go >= ") {
             return Err(Error::GoTooOld { part, wanted, said: output });

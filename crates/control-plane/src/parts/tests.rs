@@ -40,6 +40,7 @@ impl Fixture {
             package: ".",
             module: "example.invalid/none",
             takes: "a moment",
+            told: None,
         };
         self.workshop().build(&recipe)
     }
@@ -137,7 +138,7 @@ fn what_somebody_else_has_put_on_the_machine_is_not_built() {
 
 #[test]
 fn every_part_knows_its_version() {
-    for part in [Part::KubeApiserver, Part::Etcd, Part::Kubectl, Part::AwsAuthReader] {
+    for part in [Part::KubeApiserver, Part::Etcd, Part::Kubectl, Part::Helm, Part::AwsAuthReader] {
         let name = Recipe::of(part).wants().unwrap().part;
         let version = name.strip_prefix(part.program()).unwrap();
         assert!(version.starts_with(" v") && version.contains('.'), "{name}");
