@@ -1,4 +1,4 @@
-//! What the operator's user may do, and taking a part of it away.
+//! What the operator's user may do, which is what the Helm chart grants, and taking a part of it away.
 
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::{Api, PostParams};
@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, OPERATOR, wait};
 use super::{check, eventually};
 
-/// Exactly what the operator needs.
-const RBAC: &str = include_str!("rbac.yaml");
+/// What the chart renders; a test of its own keeps it so.
+const CHART: &str = include_str!("../chart/golden/default.yaml");
 
 impl Cluster {
     /// Gives the operator's user what it needs, and waits until the API server knows.
     pub fn grant_everything(&self) {
-        self.kubectl_apply(RBAC);
-        self.until_known(&manifests());
+        let manifests = manifests();
+        self.kubectl_apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string());
+        self.until_known(&manifests);
     }
 
     /// Takes a verb on a resource away from the operator's user, and waits until the API server knows.
@@ -57,8 +58,26 @@ impl Cluster {
     }
 }
 
+/// The chart's roles and bindings of the operator, for the tests' user, whose Lease is in kube-system.
 fn manifests() -> Vec<Value> {
-    RBAC.split("\n---\n").map(|manifest| serde_saphyr::from_str(manifest).unwrap()).collect()
+    let text = CHART.replace("namespace: aws-auth-operator", "namespace: kube-system");
+    let objects: Vec<Value> = text
+        .split("\n---\n")
+        .filter(|document| document.contains("\napiVersion: rbac.authorization.k8s.io/v1\n"))
+        .map(|document| serde_saphyr::from_str(document).unwrap())
+        .collect();
+    let bindings = objects.iter().filter(|object| object["roleRef"].is_object());
+    let bound: Vec<&Value> = bindings.map(|binding| &binding["roleRef"]["name"]).collect();
+    let operators = objects.iter().filter(|object| bound.contains(&&object["metadata"]["name"])).cloned();
+    let operators = operators.map(|mut object| {
+        if let Some(subjects) = object.get_mut("subjects") {
+            *subjects = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": OPERATOR}]);
+        }
+        object
+    });
+    let operators: Vec<Value> = operators.collect();
+    assert_eq!(operators.len(), 8, "{operators:#?}");
+    operators
 }
 
 /// Everything that a role grants.
@@ -66,7 +85,8 @@ fn granted(role: &Value) -> Vec<ResourceAttributes> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let rules = role.get("rules").and_then(Value::as_array).into_iter().flatten();
     rules
-        .flat_map(|rule| {
+        .flat_map(|rule| names(rule).into_iter().map(move |name| (rule, name)))
+        .flat_map(|(rule, name)| {
             let (resource, subresource) = match rule["resources"][0].as_str().unwrap().split_once('/') {
                 Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
                 None => (text(&rule["resources"][0]).unwrap(), None),
@@ -75,11 +95,19 @@ fn granted(role: &Value) -> Vec<ResourceAttributes> {
                 group: text(&rule["apiGroups"][0]),
                 resource: Some(resource.clone()),
                 subresource: subresource.clone(),
-                name: rule.get("resourceNames").and_then(|names| text(&names[0])),
+                name: name.clone(),
                 namespace: text(&role["metadata"]["namespace"]),
                 verb: text(verb),
                 ..ResourceAttributes::default()
             })
         })
         .collect()
+}
+
+/// The names that a rule is bound to; one that is bound to none is for any.
+fn names(rule: &Value) -> Vec<Option<String>> {
+    match rule.get("resourceNames").and_then(Value::as_array) {
+        Some(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
+        None => vec![None],
+    }
 }
