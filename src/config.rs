@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use aws_auth::arn::{AccountId, Principal, PrincipalKey};
-use aws_auth::settings::{AuthenticationMode, ClusterCreator, GuardSettings, Mode, Policy, Settings};
+use aws_auth::arn::{AccountId, Principal};
+use aws_auth::glob::Pattern;
+use aws_auth::settings::{
+    AuthenticationMode, ClusterCreator, GuardSettings, Listed, Mode, OnDamage, Policy, Settings,
+};
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 use thiserror::Error;
@@ -79,14 +82,26 @@ struct Creator {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct FilePolicy {
-    privileged: Vec<Spanned<String>>,
+    privileged: Option<Spanned<Vec<Spanned<String>>>>,
     admin_groups: Option<Spanned<Vec<Spanned<String>>>>,
+    allowed_accounts: Option<Spanned<Vec<Spanned<String>>>>,
+    allowed_groups: Option<Spanned<Vec<Spanned<String>>>>,
+    username_patterns: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Guards {
     min_admins: Option<usize>,
+    on_malformed: FileOnDamage,
+    on_missing: FileOnDamage,
+}
+
+#[derive(Debug, Default, Deserialize)]
+enum FileOnDamage {
+    #[default]
+    Restore,
+    Hold,
 }
 
 /// A problem at a place.
@@ -125,7 +140,7 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, ConfigError> {
     } else {
         serde_saphyr::from_str(text).map_err(|error| wrong(syntax(&error)))?
     };
-    settings(parsed).map_err(wrong)
+    settings(file, parsed).map_err(wrong)
 }
 
 fn syntax(error: &serde_saphyr::Error) -> Wrong {
@@ -136,36 +151,122 @@ fn syntax(error: &serde_saphyr::Error) -> Wrong {
     Wrong { at, problem: text.strip_suffix(&place).unwrap_or(&text).to_owned() }
 }
 
-fn settings(file: File) -> Result<Settings, Wrong> {
-    let mut privileged = BTreeSet::new();
-    for (n, given) in file.policy.privileged.iter().enumerate() {
-        privileged.insert(privileged_principal(&format!("policy.privileged[{n}]"), given)?);
-    }
+fn settings(name: &str, file: File) -> Result<Settings, Wrong> {
     let mut protected = BTreeSet::new();
     for (n, given) in file.protected.iter().enumerate() {
         protected.insert(principal(&format!("protected[{n}]"), given)?.key());
     }
-    let defaults = Policy::default();
-    let admin_groups = match file.policy.admin_groups {
-        None => defaults.admin_groups,
-        Some(groups) => admin_groups(groups)?,
+    let authentication_mode = match file.authentication_mode {
+        FileAuthenticationMode::ConfigMap => AuthenticationMode::ConfigMap,
+        FileAuthenticationMode::Both => AuthenticationMode::Both,
+        FileAuthenticationMode::Api => AuthenticationMode::Api,
     };
+    if let (Some(creator), AuthenticationMode::Api) = (&file.cluster_creator, authentication_mode)
+        && creator.ensure
+    {
+        return Err(Wrong {
+            at: creator.arn.referenced,
+            problem: "clusterCreator.ensure: true and authenticationMode: Api contradict each other: with Api aws-auth is not read, so no binding written there would count; take one of them out".to_owned(),
+        });
+    }
     let guards = GuardSettings::default();
     Ok(Settings {
         mode: match file.mode {
             FileMode::Observe => Mode::Observe,
             FileMode::Enforce => Mode::Enforce,
         },
-        authentication_mode: match file.authentication_mode {
-            FileAuthenticationMode::ConfigMap => AuthenticationMode::ConfigMap,
-            FileAuthenticationMode::Both => AuthenticationMode::Both,
-            FileAuthenticationMode::Api => AuthenticationMode::Api,
-        },
+        authentication_mode,
         creator: file.cluster_creator.map(creator).transpose()?,
         protected,
-        policy: Policy { privileged, admin_groups },
-        guards: GuardSettings { min_admins: file.guards.min_admins.unwrap_or(guards.min_admins), ..guards },
+        policy: policy(name, file.policy)?,
+        guards: GuardSettings {
+            min_admins: file.guards.min_admins.unwrap_or(guards.min_admins),
+            on_malformed: on_damage(&file.guards.on_malformed),
+            on_missing: on_damage(&file.guards.on_missing),
+            ..guards
+        },
     })
+}
+
+fn on_damage(file: &FileOnDamage) -> OnDamage {
+    match file {
+        FileOnDamage::Restore => OnDamage::Restore,
+        FileOnDamage::Hold => OnDamage::Hold,
+    }
+}
+
+fn policy(name: &str, file: FilePolicy) -> Result<Policy, Wrong> {
+    let defaults = Policy::default();
+    let allowed_accounts = file.allowed_accounts.map(|list| {
+        listed(name, "policy.allowedAccounts", list, |given| {
+            AccountId::parse(given)
+                .map_err(|error| format!("{error}; write it with its 12 digits, in quotes"))
+        })
+    });
+    let pattern = |given: &str| Pattern::parse(given).map_err(|error| error.to_string());
+    let patterns = |key: &str, list: Option<_>| list.map(|list| listed(name, key, list, pattern)).transpose();
+    let allowed_accounts = allowed_accounts.transpose()?;
+    let mut privileged = BTreeSet::new();
+    let mut privileged_place = format!("policy.privileged, which {name} does not have yet");
+    if let Some(list) = file.privileged {
+        privileged_place = place(name, "policy.privileged", list.referenced);
+        for (n, given) in list.value.iter().enumerate() {
+            let key = format!("policy.privileged[{n}]");
+            let principal = privileged_principal(&key, given)?;
+            if let Some(allowed) = &allowed_accounts
+                && !allowed.values.contains(principal.account())
+            {
+                return Err(Wrong {
+                    at: given.referenced,
+                    problem: format!(
+                        "{key}: account {} is not in {}: the two contradict each other; add the account there, or take the principal out",
+                        principal.account(),
+                        allowed.place
+                    ),
+                });
+            }
+            privileged.insert(principal.key());
+        }
+    }
+    Ok(Policy {
+        privileged,
+        privileged_place,
+        admin_groups: match file.admin_groups {
+            None => defaults.admin_groups,
+            Some(groups) => admin_groups(groups)?,
+        },
+        allowed_accounts,
+        allowed_groups: patterns("policy.allowedGroups", file.allowed_groups)?,
+        username_patterns: patterns("policy.usernamePatterns", file.username_patterns)?,
+    })
+}
+
+/// A list of what is allowed. An empty one would allow nothing at all, which nobody means.
+fn listed<T>(
+    name: &str,
+    key: &str,
+    list: Spanned<Vec<Spanned<String>>>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Listed<T>, Wrong> {
+    if list.value.is_empty() {
+        return Err(Wrong {
+            at: list.referenced,
+            problem: format!("{key} is empty, so nothing would be allowed; leave it out to allow everything"),
+        });
+    }
+    let mut values = Vec::with_capacity(list.value.len());
+    for (n, given) in list.value.iter().enumerate() {
+        values.push(parse(&given.value).map_err(|why| Wrong {
+            at: given.referenced,
+            problem: format!("{key}[{n}]: {:?}: {why}", given.value),
+        })?);
+    }
+    Ok(Listed { values, place: place(name, key, list.referenced) })
+}
+
+/// Where a list is, for whoever has to change it.
+fn place(name: &str, key: &str, at: Location) -> String {
+    format!("{key} ({name}, line {})", at.line())
 }
 
 fn creator(creator: Creator) -> Result<ClusterCreator, Wrong> {
@@ -191,9 +292,9 @@ fn principal(key: &str, given: &Spanned<String>) -> Result<Principal, Wrong> {
         .map_err(|error| Wrong { at: given.referenced, problem: format!("{key}: {error}") })
 }
 
-fn privileged_principal(key: &str, given: &Spanned<String>) -> Result<PrincipalKey, Wrong> {
+fn privileged_principal(key: &str, given: &Spanned<String>) -> Result<Principal, Wrong> {
     if given.value.starts_with("arn:") {
-        return Ok(principal(key, given)?.key());
+        return principal(key, given);
     }
     let account = AccountId::parse(&given.value).map_err(|_| Wrong {
         at: given.referenced,
@@ -202,7 +303,7 @@ fn privileged_principal(key: &str, given: &Spanned<String>) -> Result<PrincipalK
             given.value
         ),
     })?;
-    Ok(Principal::Account(account).key())
+    Ok(Principal::Account(account))
 }
 
 fn admin_groups(groups: Spanned<Vec<Spanned<String>>>) -> Result<BTreeSet<String>, Wrong> {
@@ -239,7 +340,12 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_defaults() {
         for text in ["", "# nothing yet\n", "mode: Enforce\n", "guards: {}\n"] {
-            assert_eq!(parse("config.yaml", text).unwrap(), Settings::default(), "{text:?}");
+            let settings = parse("config.yaml", text).unwrap();
+            let place = settings.policy.privileged_place.clone();
+            assert_eq!(place, "policy.privileged, which config.yaml does not have yet");
+            let defaults = Settings::default();
+            let policy = Policy { privileged_place: place, ..defaults.policy.clone() };
+            assert_eq!(settings, Settings { policy, ..defaults }, "{text:?}");
         }
     }
 
@@ -260,8 +366,13 @@ policy:
     - arn:aws:iam::111122223333:role/path/admins
     - "444455556666"
   adminGroups: [system:masters, cluster-admins]
+  allowedAccounts: ["111122223333", "444455556666"]
+  allowedGroups: [developers, "team-*"]
+  usernamePatterns: ["ci:*"]
 guards:
   minAdmins: 2
+  onMalformed: Hold
+  onMissing: Hold
 "#,
         )
         .unwrap();
@@ -275,6 +386,17 @@ guards:
         assert_eq!(settings.policy.privileged.len(), 2);
         assert_eq!(settings.policy.admin_groups.len(), 2);
         assert_eq!(settings.guards.min_admins, 2);
+        assert_eq!(
+            (settings.guards.on_malformed, settings.guards.on_missing),
+            (OnDamage::Hold, OnDamage::Hold)
+        );
+        let groups = settings.policy.allowed_groups.unwrap();
+        assert_eq!(
+            (groups.values.len(), groups.place.as_str()),
+            (2, "policy.allowedGroups (config.yaml, line 14)")
+        );
+        assert_eq!(settings.policy.allowed_accounts.unwrap().values.len(), 2);
+        assert!(settings.policy.username_patterns.unwrap().values[0].matches("ci:"));
     }
 
     #[test]
@@ -300,6 +422,29 @@ guards:
         let text = message("protected:\n  - arn:aws:sts::111122223333:assumed-role/dev/jane\n");
         assert!(text.starts_with("config.yaml:2:5: protected[0]: "), "{text}");
         assert!(text.contains("arn:aws:iam::111122223333:role/dev"), "{text}");
+    }
+
+    #[test]
+    fn a_list_of_what_is_allowed_that_allows_nothing_is_refused() {
+        for key in ["allowedAccounts", "allowedGroups", "usernamePatterns"] {
+            let text = message(&format!("policy:\n  {key}: []\n"));
+            assert!(text.starts_with("config.yaml:2:") && text.contains("leave it out"), "{text}");
+        }
+        let text = message("policy:\n  usernamePatterns: [\"ci:{{SessionName}}\"]\n");
+        assert!(text.contains("usernamePatterns[0]") && text.contains("ci:*"), "{text}");
+    }
+
+    #[test]
+    fn a_configuration_that_contradicts_itself_is_refused_with_both_places() {
+        let text = message(
+            "policy:\n  allowedAccounts: [\"444455556666\"]\n  privileged: [\"arn:aws:iam::111122223333:role/a\"]\n",
+        );
+        assert!(text.starts_with("config.yaml:3:16: policy.privileged[0]"), "{text}");
+        assert!(text.contains("policy.allowedAccounts (config.yaml, line 2)"), "{text}");
+        let text = message(
+            "authenticationMode: Api\nclusterCreator: {arn: \"arn:aws:iam::111122223333:role/a\", ensure: true}\n",
+        );
+        assert!(text.contains("contradict"), "{text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use aws_auth::aws_auth::{AwsAuth, Source};
 use aws_auth::mapping::{Mapping, RawSpec, Spec, Uid};
 use aws_auth::plan::{Input, plan};
 use aws_auth::settings::Settings;
+use aws_auth::situation::Situation;
 use aws_auth::{Key, Timestamp};
 use divan::{Bencher, black_box};
 
@@ -32,6 +33,7 @@ fn mapping(n: u32, group: &str) -> Mapping {
             ..RawSpec::default()
         }),
         applied: None,
+        announced_end: None,
     }
 }
 
@@ -46,7 +48,14 @@ fn cluster(size: u32) -> Cluster {
     let all: Vec<&Mapping> = mappings.iter().collect();
     let missing = AwsAuth::missing();
     let settings = Settings::default();
-    let input = Input { mappings: &all, aws_auth: &missing, cluster: CLUSTER, settings: &settings, now: NOW };
+    let input = Input {
+        mappings: &all,
+        aws_auth: &missing,
+        cluster: CLUSTER,
+        settings: &settings,
+        now: NOW,
+        situation: Situation::none(),
+    };
     let source = plan(&input).write.map(|written| written.source().clone()).unwrap_or_default();
     Cluster { mappings, source }
 }
@@ -65,6 +74,7 @@ fn planning(bencher: Bencher<'_, '_>, size: u32) {
             cluster: CLUSTER,
             settings: &settings,
             now: NOW,
+            situation: Situation::none(),
         }))
     });
 }
@@ -85,6 +95,7 @@ fn read_plan_write_verify(bencher: Bencher<'_, '_>, size: u32) {
             cluster: CLUSTER,
             settings: &settings,
             now: NOW,
+            situation: Situation::none(),
         };
         plan(&input).write.map(|written| written.text(Key::MapRoles).len())
     });

@@ -13,6 +13,7 @@ use aws_auth::aws_auth::{AwsAuth, Source};
 use aws_auth::mapping::{Mapping, RawSpec, Spec, SpecError, Uid};
 use aws_auth::plan::{Input, plan};
 use aws_auth::settings::Settings;
+use aws_auth::situation::Situation;
 use aws_auth::{Key, Timestamp};
 
 const MAP_ROLES: &str = "\
@@ -55,6 +56,7 @@ fn show(asked: RawSpec) -> Result<(), SpecError> {
         created: Timestamp(0),
         spec: Ok(spec),
         applied: None,
+        announced_end: None,
     };
 
     // aws-auth as it stands, read as aws-iam-authenticator reads it.
@@ -70,6 +72,7 @@ fn show(asked: RawSpec) -> Result<(), SpecError> {
         cluster,
         settings: &settings,
         now: Timestamp(1_800_000_000),
+        situation: Situation::none(),
     };
     let plan = plan(&input);
 

@@ -5,11 +5,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::approval;
 use crate::arn::PrincipalKey;
 use crate::entry::Key;
 use crate::mapping::Uid;
 use crate::ownership::{self, EntryHash, Lost, PrincipalHash, Record};
 use crate::reader::{self, Element, Item, Reading};
+
+/// The annotations that are ours; everybody else's are not touched.
+pub const ANNOTATIONS: [&str; 3] = [ownership::ANNOTATION, approval::HELD, approval::APPROVE];
 
 /// The parts of the live `ConfigMap` that anything here depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,9 +90,16 @@ impl AwsAuth {
         }
     }
 
-    /// aws-auth as it would be with these keys' texts and this ownership record, read anew from the texts.
+    /// aws-auth as it would be with these keys' texts, this ownership record, and this published of what is held;
+    /// read anew from the texts. What was approved is used up.
     #[must_use]
-    pub fn with(&self, texts: Vec<(Key, String)>, record: &Record, cluster: Uid) -> Self {
+    pub fn with(
+        &self,
+        texts: Vec<(Key, String)>,
+        record: &Record,
+        held: Option<String>,
+        cluster: Uid,
+    ) -> Self {
         let mut after = self.clone();
         after.exists = true;
         for (key, text) in texts {
@@ -103,7 +114,18 @@ impl AwsAuth {
         let record = record.encode(cluster);
         after.record = Record::decode(Some(&record), cluster);
         after.source.annotations.insert(ownership::ANNOTATION.to_owned(), record);
+        after.source.annotations.remove(approval::APPROVE);
+        match held {
+            Some(held) => after.source.annotations.insert(approval::HELD.to_owned(), held),
+            None => after.source.annotations.remove(approval::HELD),
+        };
         after
+    }
+
+    /// One of the annotations.
+    #[must_use]
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.source.annotations.get(name).map(String::as_str)
     }
 
     /// Whether the `ConfigMap` exists.

@@ -8,7 +8,7 @@
 //! use aws_auth::lookup::{Caller, Lookup, Options, Outcome};
 //! use aws_auth::mapping::{Mapping, RawSpec, Spec, Uid};
 //! use aws_auth::plan::{Input, plan};
-//! use aws_auth::{Key, Timestamp, settings::Settings};
+//! use aws_auth::{Key, Timestamp, settings::Settings, situation::Situation};
 //!
 //! // What stands, read as aws-iam-authenticator reads it.
 //! let foreign = "- {rolearn: 'arn:aws:iam::111122223333:role/nodes', username: node, groups: [nodes]}\n";
@@ -23,7 +23,7 @@
 //!     ..RawSpec::default()
 //! });
 //! let mapping =
-//!     Mapping { name: "dev".to_owned(), uid: Uid([2; 16]), created: Timestamp(0), spec, applied: None };
+//!     Mapping { name: "dev".to_owned(), uid: Uid([2; 16]), created: Timestamp(0), spec, applied: None, announced_end: None };
 //! let mappings = [&mapping];
 //!
 //! // What to write, already verified, and a verdict for every mapping.
@@ -34,6 +34,7 @@
 //!     cluster,
 //!     settings: &settings,
 //!     now: Timestamp(1_800_000_000),
+//!     situation: Situation::none(),
 //! });
 //! let after = plan.write.expect("there is an entry to add");
 //! assert!(after.text(Key::MapRoles).starts_with(foreign));
@@ -45,12 +46,15 @@
 //! assert_eq!(admission.username, "dev:jane");
 //! ```
 
+pub mod approval;
 pub mod arn;
 pub mod aws_auth;
 pub mod canonical;
+pub mod contention;
 pub mod document;
 pub mod entry;
 pub mod fold;
+pub mod glob;
 pub mod guards;
 pub mod lint;
 pub mod lookup;
@@ -59,11 +63,14 @@ pub mod ownership;
 pub mod plan;
 pub mod policy;
 pub mod reader;
+pub mod restore;
 pub mod settings;
+pub mod situation;
 pub mod spelling;
 pub mod template;
 pub mod time;
 pub mod verify;
+pub mod window;
 pub mod yaml;
 
 pub use entry::{Entry, Key};

@@ -14,6 +14,7 @@ use twox_hash::XxHash3_64;
 use crate::arn::PrincipalKey;
 use crate::entry::{Entry, Key};
 use crate::mapping::Uid;
+use crate::window::{self, Window};
 
 /// The annotation's name.
 pub const ANNOTATION: &str = "aws-auth.dev/owned";
@@ -79,6 +80,7 @@ pub struct Owned {
 pub struct Record {
     /// Sorted by UID, one row a UID.
     rows: Vec<Owned>,
+    window: Window,
 }
 
 /// Why there is no usable record.
@@ -101,10 +103,16 @@ pub enum Lost {
 impl Record {
     /// A record of these rows, in any order; of several rows with one UID the first stays.
     #[must_use]
-    pub fn new(mut rows: Vec<Owned>) -> Self {
+    pub fn new(mut rows: Vec<Owned>, window: Window) -> Self {
         rows.sort_by_key(|row| row.uid);
         rows.dedup_by_key(|row| row.uid);
-        Self { rows }
+        Self { rows, window }
+    }
+
+    /// What was taken away lately.
+    #[must_use]
+    pub fn window(&self) -> &Window {
+        &self.window
     }
 
     /// The rows, sorted by UID.
@@ -119,11 +127,11 @@ impl Record {
         self.rows.binary_search_by_key(&uid, |row| row.uid).ok().and_then(|at| self.rows.get(at))
     }
 
-    /// How long the annotation's value is with that many rows, in bytes.
+    /// How long the annotation's value is with that many rows, in bytes, at the most.
     #[must_use]
     pub fn encoded_len(rows: i64) -> usize {
         let rows = usize::try_from(rows).unwrap_or(0);
-        let bytes = 21 + ROW * rows + rows.div_ceil(8);
+        let bytes = 21 + ROW * rows + rows.div_ceil(8) + window::MOST_BYTES;
         (bytes * 4).div_ceil(3)
     }
 
@@ -145,6 +153,7 @@ impl Record {
                 rows.iter().enumerate().fold(0, |bits, (n, row)| bits | u8::from(row.alone) << n)
             }),
         );
+        self.window.encode(&mut bytes);
         STANDARD_NO_PAD.encode(bytes)
     }
 
@@ -170,16 +179,16 @@ impl Record {
             .checked_mul(ROW)
             .and_then(|at| rest.split_at_checked(at))
             .ok_or(Lost::Corrupt("it is cut off"))?;
-        if bits.len() != count.div_ceil(8) {
-            return Err(Lost::Corrupt("its length is wrong"));
-        }
+        let (bits, window) =
+            bits.split_at_checked(count.div_ceil(8)).ok_or(Lost::Corrupt("it is cut off"))?;
+        let window = Window::decode(window).ok_or(Lost::Corrupt("its length is wrong"))?;
         let alone = |n: usize| bits.get(n / 8).is_some_and(|byte| byte >> (n % 8) & 1 == 1);
         let (rows, _) = rows.as_chunks::<ROW>();
         let rows: Vec<Owned> = rows.iter().enumerate().map(|(n, bytes)| row(bytes, alone(n))).collect();
         if rows.windows(2).any(|pair| pair[0].uid >= pair[1].uid) {
             return Err(Lost::Corrupt("its rows are out of order"));
         }
-        Ok(Self { rows })
+        Ok(Self { rows, window })
     }
 }
 
@@ -209,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_what_was_written() {
-        let record = Record::new(vec![owned(3), owned(1), owned(2)]);
+        let record = Record::new(vec![owned(3), owned(1), owned(2)], Window::default());
         assert_eq!(Record::decode(Some(&record.encode(uid(9))), uid(9)), Ok(record.clone()));
         assert_eq!(record.get(uid(2)), Some(&owned(2)));
         assert_eq!(record.get(uid(7)), None);
@@ -224,18 +233,18 @@ mod tests {
                 Owned { uid: Uid(bytes), principal: PrincipalHash(n), entry: EntryHash(n), alone: true }
             })
             .collect();
-        assert!(Record::new(rows).encode(uid(1)).len() + ANNOTATION.len() < 256 * 1024);
+        assert!(Record::new(rows, Window::default()).encode(uid(1)).len() + ANNOTATION.len() < 256 * 1024);
     }
 
     #[test]
     fn a_record_from_another_cluster_is_lost() {
-        let value = Record::new(vec![owned(1)]).encode(uid(8));
+        let value = Record::new(vec![owned(1)], Window::default()).encode(uid(8));
         assert_eq!(Record::decode(Some(&value), uid(9)), Err(Lost::OtherCluster(uid(8))));
     }
 
     #[test]
     fn a_damaged_record_is_lost_and_never_read_in_part() {
-        let value = Record::new(vec![owned(1), owned(2)]).encode(uid(9));
+        let value = Record::new(vec![owned(1), owned(2)], Window::default()).encode(uid(9));
         for cut in 0..value.len() {
             assert!(Record::decode(Some(&value[..cut]), uid(9)).is_err(), "cut at {cut}");
         }

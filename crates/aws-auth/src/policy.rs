@@ -32,7 +32,46 @@ pub fn check(spec: &Spec, settings: &Settings) -> Option<Refusal> {
     } else {
         Some(format!("type {}", spec.mapping_type().as_str()))
     };
-    value.map(|value| refusal(&value, &spec.entry().arn))
+    if let Some(value) = value {
+        return Some(refusal(&value, &spec.entry().arn, &settings.policy));
+    }
+    not_allowed(spec, &settings.policy)
+}
+
+/// Why the lists of what is allowed do not have it, if they do not.
+fn not_allowed(spec: &Spec, policy: &Policy) -> Option<Refusal> {
+    if let Some(allowed) = &policy.allowed_accounts {
+        let account = spec.principal().account();
+        if !allowed.values.contains(account) {
+            return Some(Refusal {
+                rule: RefusalRule::Account,
+                message: format!("account {account} is not in {}: add it there to allow it", allowed.place),
+            });
+        }
+    }
+    if let Some(allowed) = &policy.allowed_groups {
+        let fits = |group: &str| allowed.values.iter().any(|pattern| pattern.matches(group));
+        if let Some(group) = spec.entry().groups.iter().find(|group| !fits(group)) {
+            return Some(Refusal {
+                rule: RefusalRule::Group,
+                message: format!("group {group:?} fits none of {}: add it there to allow it", allowed.place),
+            });
+        }
+    }
+    if let Some(allowed) = &policy.username_patterns {
+        let username = &spec.entry().username;
+        let literal = username.split_once("{{").map_or(username.as_str(), |(literal, _)| literal);
+        if !allowed.values.iter().any(|pattern| pattern.matches(literal)) {
+            return Some(Refusal {
+                rule: RefusalRule::Username,
+                message: format!(
+                    "username {username:?} fits none of {} (they are held against {literal:?}, what stands before the first placeholder): set spec.username to one that fits, or add a pattern there",
+                    allowed.place
+                ),
+            });
+        }
+    }
+    None
 }
 
 /// Why the configuration refuses that a foreign entry is taken over, if it does: it needs whatever writing the old
@@ -46,15 +85,13 @@ pub fn check_adoption(key: Key, old: &Entry, principal: &PrincipalKey, policy: &
         Key::MapAccounts => Some("an account mapping".to_owned()),
         Key::MapRoles | Key::MapUsers => privileged_value(old, policy),
     };
-    value.map(|value| refusal(&format!("the entry to adopt has {value}, which"), &old.arn))
+    value.map(|value| refusal(&format!("the entry to adopt has {value}, which"), &old.arn, policy))
 }
 
-fn refusal(value: &str, arn: &str) -> Refusal {
+fn refusal(value: &str, arn: &str, policy: &Policy) -> Refusal {
     Refusal {
         rule: RefusalRule::Privileged,
-        message: format!(
-            "{value} is privileged; to allow it, add {arn} to policy.privileged in the operator's configuration"
-        ),
+        message: format!("{value} is privileged; to allow it, add {arn} to {}", policy.privileged_place),
     }
 }
 

@@ -9,9 +9,9 @@ use std::collections::HashSet;
 use thiserror::Error;
 
 use crate::arn::PrincipalKey;
-use crate::aws_auth::AwsAuth;
+use crate::aws_auth::{ANNOTATIONS, AwsAuth};
 use crate::entry::{Entry, Key};
-use crate::ownership::{self, PrincipalHash};
+use crate::ownership::PrincipalHash;
 use crate::reader::{Element, Item, Reading};
 
 /// What a write is meant to do to one key.
@@ -173,7 +173,7 @@ fn alone<'a>(
     Ok(())
 }
 
-/// Everything outside of the three keys and our annotation stays.
+/// Everything outside of the three keys and our annotations stays.
 fn elsewhere(before: &AwsAuth, after: &AwsAuth) -> Result<(), Rejection> {
     let (old, new) = (before.source(), after.source());
     let ours = |name: &String| Key::ALL.iter().any(|key| key.as_str() == name);
@@ -183,7 +183,7 @@ fn elsewhere(before: &AwsAuth, after: &AwsAuth) -> Result<(), Rejection> {
     }
     let differs = |name: &String| old.annotations.get(name) != new.annotations.get(name);
     let mut annotations = old.annotations.keys().chain(new.annotations.keys());
-    match annotations.find(|name| *name != ownership::ANNOTATION && differs(name)) {
+    match annotations.find(|name| !ANNOTATIONS.contains(&name.as_str()) && differs(name)) {
         Some(name) => Err(Rejection::Elsewhere(format!("annotation {name}"))),
         None => Ok(()),
     }

@@ -74,6 +74,7 @@ impl History {
             "- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: foreign-0 # first\n".to_owned();
         let mut world = World::with_roles(&first);
         world.settings.guards.min_admins = 0;
+        world.approving = true;
         Self { world, foreign: vec![first], stray: BTreeSet::new(), next: 1 }
     }
 

@@ -625,3 +625,54 @@ fn entries_go_before_the_end_of_the_first_document() {
     world.settle();
     assert_eq!(world.roles(), text);
 }
+
+#[test]
+fn what_the_lists_do_not_allow_is_refused_with_the_rule_the_value_and_the_place() {
+    use aws_auth::arn::AccountId;
+    use aws_auth::glob::Pattern;
+    use aws_auth::settings::Listed;
+    let pattern = |text: &str| Pattern::parse(text).unwrap();
+    let refusal = |set: &dyn Fn(&mut World)| {
+        let mut world = foreign();
+        world.mappings.push(mapping("dev", 1, dev()));
+        set(&mut world);
+        match world.outcome("dev") {
+            Outcome::Refused(refusal) => Some((refusal.rule, refusal.message)),
+            _ => None,
+        }
+    };
+    let accounts = |account: &str| {
+        Some(Listed { values: vec![AccountId::parse(account).unwrap()], place: "HERE".to_owned() })
+    };
+    let patterns = |text: &str| Some(Listed { values: vec![pattern(text)], place: "HERE".to_owned() });
+    for (set, rule, value) in [
+        (
+            &(|world: &mut World| world.settings.policy.allowed_accounts = accounts("444455556666"))
+                as &dyn Fn(&mut World),
+            RefusalRule::Account,
+            "111122223333",
+        ),
+        (
+            &|world: &mut World| world.settings.policy.allowed_groups = patterns("team-*"),
+            RefusalRule::Group,
+            "\"developers\"",
+        ),
+        (
+            &|world: &mut World| world.settings.policy.username_patterns = patterns("ci:*"),
+            RefusalRule::Username,
+            "\"dev:{{SessionName}}\"",
+        ),
+    ] {
+        let (refused, message) = refusal(set).expect("it is refused");
+        assert_eq!(refused, rule);
+        assert!(message.contains(value) && message.contains("HERE"), "{message}");
+    }
+    assert_eq!(
+        refusal(&|world: &mut World| {
+            world.settings.policy.allowed_accounts = accounts("111122223333");
+            world.settings.policy.allowed_groups = patterns("dev*");
+            world.settings.policy.username_patterns = patterns("dev:*");
+        }),
+        None
+    );
+}

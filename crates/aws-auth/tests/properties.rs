@@ -155,6 +155,7 @@ fn world(text: &str, mappings: &[Mapping]) -> World {
     let mut world = World::with_roles(text);
     // No admin here is anybody's last one: that guard has tests of its own.
     world.settings.guards.min_admins = 0;
+    world.approving = true;
     world.mappings = mappings.to_vec();
     world
 }

@@ -3,13 +3,20 @@
 //! A guard is a pure function in a file of its own; adding one is a file and a line in [`ALL`]. A hold stops only the
 //! part it must. Not here: what a mapping may ask for (`policy`), whether the text came out right (`verify`).
 
+mod brake;
+mod checkpoint;
+mod contention;
 mod last_admin;
+mod missing;
+mod node_entries;
 mod protected;
 mod readable;
 mod room;
 mod unwritable;
 
+pub use brake::spent_by;
 pub use last_admin::count as count_admins;
+pub use node_entries::is_node;
 pub use readable::faults;
 
 use crate::plan::claims::{Claims, Items};
@@ -41,6 +48,19 @@ pub struct Hold {
 /// A guard: given the parts that no guard before it holds, which of them must not be written.
 pub type Guard = fn(&Context<'_, '_>, &[&Part<'_>]) -> Vec<Hold>;
 
-/// Every guard, in the order in which they are asked. Those that count what the rest adds up to come last.
-pub const ALL: [Guard; 5] =
-    [unwritable::guard, readable::guard, protected::guard, last_admin::guard, room::guard];
+/// Every guard, in the order in which they are asked: those that count what the rest adds up to come last. The last
+/// admin is asked about twice: before the brake, whose hold a person may lift; and in the end, because the admin that
+/// was to come may be what found no room.
+pub const ALL: [Guard; 11] = [
+    unwritable::guard,
+    missing::guard,
+    readable::guard,
+    protected::guard,
+    checkpoint::guard,
+    contention::guard,
+    node_entries::guard,
+    last_admin::guard,
+    brake::guard,
+    room::guard,
+    last_admin::guard,
+];

@@ -172,6 +172,8 @@ pub struct Mapping {
     pub spec: Result<Spec, SpecError>,
     /// Hash of `status.applied`; all that is left to know one's own entry by when the ownership record is lost.
     pub applied: Option<EntryHash>,
+    /// The end that `status` says was known while the entry stood: one that comes as announced is no surprise.
+    pub announced_end: Option<Timestamp>,
 }
 
 impl Spec {

@@ -361,6 +361,7 @@ impl<'a> Decider<'_, 'a> {
                 self.items.item(at)?.line
             ),
             principal: Some(principal),
+            approval: None,
         })
     }
 

@@ -1,14 +1,18 @@
 //! The proposed parts on their way through guards, text and verifier: which are still open, which are held and why.
 
+use std::collections::BTreeSet;
+
+use crate::approval::{self, ApprovalHash, Approvals, Approved, Nonce, Request};
 use crate::arn::PrincipalKey;
 use crate::aws_auth::AwsAuth;
 use crate::document::{self, Edit};
 use crate::entry::Key;
 use crate::guards::{self, Context, Guard};
 use crate::ownership::{Owned, Record};
-use crate::plan::claims::{At, Claims};
+use crate::plan::claims::At;
 use crate::plan::part::Part;
-use crate::plan::{Held, HoldReason, Outcome, Verdict};
+use crate::plan::{ApprovalHashes, Held, HoldReason, Input, Outcome, Verdict};
+use crate::time::Timestamp;
 use crate::verify::{self, Intent, Rejection};
 
 /// The parts and what is held of them.
@@ -16,13 +20,26 @@ pub(super) struct Docket<'p, 'a> {
     parts: &'p [Part<'a>],
     /// One for each part.
     holds: Vec<Option<(HoldReason, String)>>,
+    /// Parts that a person let through, although a guard held them.
+    lifted: BTreeSet<usize>,
+    approvals: Approvals,
     /// Why nothing at all is written.
     rejected: Option<String>,
 }
 
+/// What is to be published of what is held.
+pub(super) struct Publication {
+    pub(super) nonce: Option<Nonce>,
+    pub(super) requests: Vec<Request>,
+    /// The annotation; `None` where nothing is to be published.
+    pub(super) annotation: Option<String>,
+    /// When it has to be published anew.
+    pub(super) until: Option<Timestamp>,
+}
+
 impl<'p, 'a> Docket<'p, 'a> {
-    pub(super) fn new(parts: &'p [Part<'a>]) -> Self {
-        Self { parts, holds: vec![None; parts.len()], rejected: None }
+    pub(super) fn new(parts: &'p [Part<'a>], approvals: Approvals) -> Self {
+        Self { parts, holds: vec![None; parts.len()], lifted: BTreeSet::new(), approvals, rejected: None }
     }
 
     /// The parts that nothing holds.
@@ -34,14 +51,65 @@ impl<'p, 'a> Docket<'p, 'a> {
         (0..self.parts.len()).filter(|&n| self.rejected.is_none() && self.holds[n].is_none())
     }
 
-    /// Lets one guard look at what is open.
+    /// Lets one guard look at what is open. What it holds and a person approved goes through.
     pub(super) fn ask(&mut self, context: &Context<'_, 'a>, guard: Guard) {
         let open: Vec<usize> = self.open_indexes().collect();
-        for hold in guard(context, &self.open()) {
+        let holds = guard(context, &self.open());
+        let reasons: BTreeSet<HoldReason> =
+            holds.iter().map(|hold| hold.reason).filter(|reason| reason.can_be_approved()).collect();
+        for hold in holds {
             if let Some(&part) = open.get(hold.part) {
                 self.holds[part] = Some((hold.reason, hold.message));
             }
         }
+        for reason in reasons {
+            let (indexes, parts) = self.held_for(reason);
+            for through in self.approvals.let_through(reason, &parts, context.items) {
+                if let Some(&part) = indexes.get(through) {
+                    self.holds[part] = None;
+                    self.lifted.insert(part);
+                }
+            }
+        }
+    }
+
+    /// The parts that are held for one reason, with their indexes.
+    fn held_for(&self, reason: HoldReason) -> (Vec<usize>, Vec<&'p Part<'a>>) {
+        let is_held = |n: &usize| self.holds[*n].as_ref().is_some_and(|(other, _)| *other == reason);
+        (0..self.parts.len()).filter(is_held).map(|n| (n, &self.parts[n])).unzip()
+    }
+
+    /// What waits for a person.
+    pub(super) fn publication(&self, context: &Context<'_, 'a>) -> Publication {
+        let Input { now, settings, situation, aws_auth, .. } = context.input;
+        let Some((nonce, since)) = self.approvals.nonce(situation.fresh, *now) else {
+            // Whoever only looks publishes nothing, and leaves what is published.
+            let annotation = aws_auth.annotation(approval::HELD).map(str::to_owned);
+            return Publication { nonce: None, requests: Vec::new(), annotation, until: None };
+        };
+        let mut requests = Vec::new();
+        for reason in HoldReason::ALL.into_iter().filter(|reason| reason.can_be_approved()) {
+            let (indexes, parts) = self.held_for(reason);
+            let message = indexes.first().and_then(|&n| self.holds[n].as_ref()).map(|(_, message)| message);
+            if let Some(message) = message {
+                let hash = approval::hash_of_all(nonce, reason, &parts, context.items);
+                requests.push(approval::request(hash, reason, &parts, message.clone()));
+            }
+        }
+        let annotation = approval::publish(nonce, since, &requests);
+        let lifetime = settings.guards.durations.approval;
+        let until = annotation.as_ref().map(|_| Timestamp(since.0 + lifetime));
+        Publication { nonce: Some(nonce), requests, annotation, until }
+    }
+
+    /// When time alone lets something through that is held.
+    pub(super) fn wake(&self, context: &Context<'_, 'a>) -> Option<Timestamp> {
+        let Input { now, settings, situation, aws_auth, .. } = context.input;
+        let held = |reason| !self.held_for(reason).0.is_empty();
+        let window = aws_auth.record().ok().filter(|_| held(HoldReason::RemovalBrake)).map(Record::window);
+        let frees = window.and_then(|w| w.frees_at(*now, settings.guards.durations.brake_window));
+        let rivals = situation.rivals.iter().filter(|_| held(HoldReason::Contended)).map(|rival| rival.until);
+        rivals.chain(frees).min()
     }
 
     /// The new texts of the keys that change. A key that cannot be edited holds its parts.
@@ -90,14 +158,29 @@ impl<'p, 'a> Docket<'p, 'a> {
     }
 
     /// The record as it will be: the rows that stay, those of held parts, and those that open parts bring.
-    pub(super) fn record(&self, claims: &Claims, mut rows: Vec<Owned>) -> Record {
+    pub(super) fn record(&self, context: &Context<'_, 'a>, mut rows: Vec<Owned>) -> Record {
         for (part, hold) in self.parts.iter().zip(&self.holds) {
             match hold {
                 None => rows.extend(part.begins),
-                Some(_) => rows.extend(part.ends.and_then(|uid| claims.get(uid)).map(|(row, _)| row)),
+                Some(_) => {
+                    rows.extend(part.ends.and_then(|uid| context.claims.get(uid)).map(|(row, _)| row));
+                }
             }
         }
-        Record::new(rows)
+        let window = context.input.aws_auth.record().map(Record::window).cloned().unwrap_or_default();
+        // What a person let through is no surprise, and leaves the brake its budget.
+        let counting = self.open_indexes().filter(|n| !self.lifted.contains(n));
+        let counting: Vec<&Part<'a>> = counting.filter_map(|n| self.parts.get(n)).collect();
+        let window = match guards::spent_by(context, &counting) {
+            Some(spent) => window.with(spent, context.input.settings.guards.durations.brake_window),
+            None => window,
+        };
+        Record::new(rows, window)
+    }
+
+    /// What became of the approvals.
+    pub(super) fn into_approved(self) -> Vec<Approved> {
+        self.approvals.into_written()
     }
 
     /// Reads the new aws-auth back.
@@ -151,19 +234,36 @@ impl<'p, 'a> Docket<'p, 'a> {
     }
 
     /// Everything that is held, keys that cannot be read among it.
-    pub(super) fn held(&self, context: &Context<'_, 'a>) -> Vec<Held> {
+    pub(super) fn held(&self, context: &Context<'_, 'a>, nonce: Option<Nonce>) -> Vec<Held> {
         let keys = guards::faults(context.input.aws_auth).into_iter().map(|(key, reason, message)| Held {
             reason,
             key: Some(key),
             principal: None,
             message,
+            approval: None,
         });
         let rejected = self.rejected.iter().map(|message| Held {
             reason: HoldReason::VerifierRejected,
             key: None,
             principal: None,
             message: message.clone(),
+            approval: None,
         });
+        let missing = context.input.situation.missing.iter().map(|message| Held {
+            reason: HoldReason::TargetMissing,
+            key: None,
+            principal: None,
+            message: message.clone(),
+            approval: None,
+        });
+        let hashes: Vec<(HoldReason, ApprovalHash)> = HoldReason::ALL
+            .into_iter()
+            .filter(|reason| reason.can_be_approved())
+            .filter_map(|reason| {
+                let (_, parts) = self.held_for(reason);
+                Some((reason, approval::hash_of_all(nonce?, reason, &parts, context.items)))
+            })
+            .collect();
         let parts = self.parts.iter().zip(&self.holds).filter_map(|(part, hold)| {
             let (reason, message) = hold.as_ref()?;
             Some(Held {
@@ -171,9 +271,15 @@ impl<'p, 'a> Docket<'p, 'a> {
                 key: part.key(),
                 principal: Some(part.principal.as_str().to_owned()),
                 message: message.clone(),
+                approval: hashes.iter().find(|(other, _)| other == reason).and_then(|(_, all)| {
+                    Some(ApprovalHashes {
+                        all: *all,
+                        only: approval::hash_of_one(nonce?, part, context.items),
+                    })
+                }),
             })
         });
-        keys.chain(rejected).chain(parts).collect()
+        keys.chain(rejected).chain(missing).chain(parts).collect()
     }
 }
 

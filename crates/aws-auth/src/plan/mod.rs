@@ -14,16 +14,18 @@ mod still;
 
 use std::fmt;
 
+use crate::approval::{self, ApprovalHash, Approvals, Approved, Request};
 use crate::aws_auth::AwsAuth;
 use crate::entry::{Entry, Key};
 use crate::guards::{self, Context};
 use crate::mapping::{Mapping, Uid};
 use crate::ownership::Record;
 use crate::settings::{AuthenticationMode, Mode, Settings};
+use crate::situation::Situation;
 use crate::time::Timestamp;
 use claims::{Claims, Items};
 use decide::Decision;
-use docket::Docket;
+use docket::{Docket, Publication};
 
 pub use outcome::{Outcome, Refusal, RefusalRule, Verdict};
 pub use still::StillMapped;
@@ -44,6 +46,8 @@ pub struct Input<'a> {
     pub settings: &'a Settings,
     /// Now.
     pub now: Timestamp,
+    /// What neither the mappings nor aws-auth say.
+    pub situation: &'a Situation,
 }
 
 /// What to do, and what to say of every mapping.
@@ -59,7 +63,11 @@ pub struct Plan<'a> {
     pub verdicts: Vec<Verdict<'a>>,
     /// Admins before and after.
     pub admins: Admins,
-    /// When time alone changes the plan next (an expiry).
+    /// What of that a person can let through, in groups.
+    pub requests: Vec<Request>,
+    /// What became of the approvals that were written on aws-auth. They are used up by `write`.
+    pub approved: Vec<Approved>,
+    /// When time alone changes the plan next: an expiry, the end of a brake's window, of a hash or of a fight.
     pub wake: Option<Timestamp>,
 }
 
@@ -154,6 +162,17 @@ pub struct Held {
     pub principal: Option<String>,
     /// The sentence for the person who must act.
     pub message: String,
+    /// How a person lets it through, where one can and its hash is published.
+    pub approval: Option<ApprovalHashes>,
+}
+
+/// The hashes that let a held part through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApprovalHashes {
+    /// Together with all that the same guard holds.
+    pub all: ApprovalHash,
+    /// By itself.
+    pub only: ApprovalHash,
 }
 
 /// Why something is held.
@@ -175,11 +194,21 @@ pub enum HoldReason {
     TargetFull,
     /// The verifier read something else than was meant.
     VerifierRejected,
+    /// An owned entry of nodes would go.
+    NodeEntry,
+    /// Too much would go at once.
+    RemovalBrake,
+    /// aws-auth was deleted or emptied, and is not restored.
+    TargetMissing,
+    /// No checkpoint can be kept.
+    CheckpointFailed,
+    /// Another client edits the entry again and again.
+    Contended,
 }
 
 impl HoldReason {
     /// All of them, for metrics that must show a zero.
-    pub const ALL: [HoldReason; 8] = [
+    pub const ALL: [HoldReason; 13] = [
         Self::LastAdmin,
         Self::Protected,
         Self::AmbiguousOwner,
@@ -188,7 +217,31 @@ impl HoldReason {
         Self::TargetUnwritable,
         Self::TargetFull,
         Self::VerifierRejected,
+        Self::NodeEntry,
+        Self::RemovalBrake,
+        Self::TargetMissing,
+        Self::CheckpointFailed,
+        Self::Contended,
     ];
+
+    /// Whether a person can let through what is held for this reason.
+    #[must_use]
+    pub fn can_be_approved(self) -> bool {
+        match self {
+            Self::NodeEntry | Self::RemovalBrake => true,
+            Self::LastAdmin
+            | Self::Protected
+            | Self::AmbiguousOwner
+            | Self::TargetMalformed
+            | Self::TargetUneditable
+            | Self::TargetUnwritable
+            | Self::TargetFull
+            | Self::VerifierRejected
+            | Self::TargetMissing
+            | Self::CheckpointFailed
+            | Self::Contended => false,
+        }
+    }
 
     /// The reason as conditions, Events and metrics spell it.
     #[must_use]
@@ -202,6 +255,11 @@ impl HoldReason {
             Self::TargetUnwritable => "TargetUnwritable",
             Self::TargetFull => "TargetFull",
             Self::VerifierRejected => "VerifierRejected",
+            Self::NodeEntry => "NodeEntry",
+            Self::RemovalBrake => "RemovalBrake",
+            Self::TargetMissing => "TargetMissing",
+            Self::CheckpointFailed => "CheckpointFailed",
+            Self::Contended => "Contended",
         }
     }
 }
@@ -223,23 +281,25 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     let claims = Claims::of(input.aws_auth, &items, input.mappings);
     let Decision { parts, mut verdicts, rows, ambiguous } = decide::decide(input, &items, &claims);
     let context = Context { input, items: &items, claims: &claims };
-    let mut docket = Docket::new(&parts);
+    let mut docket = Docket::new(&parts, approvals(input));
     for guard in guards::ALL {
         docket.ask(&context, guard);
     }
     let texts = docket.write_texts(&context);
     let admins = guards::count_admins(&context, &docket.open());
-    let record = docket.record(&claims, rows);
+    let record = docket.record(&context, rows);
+    let publication = docket.publication(&context);
     let mut write = None;
-    if !texts.is_empty() || changes_record(input.aws_auth, &record) {
-        let after = input.aws_auth.with(texts, &record, input.cluster);
+    if !texts.is_empty() || differs(input, &record, publication.annotation.as_deref()) {
+        let annotation = publication.annotation.clone();
+        let after = input.aws_auth.with(texts, &record, annotation, input.cluster);
         match docket.verify(&context, &after) {
             Ok(()) => write = Some(after),
             Err(rejection) => docket.reject(&rejection),
         }
     }
     let observing = input.settings.mode == Mode::Observe;
-    if observing {
+    if observing || input.aws_auth.source().unwritable.is_some() || input.situation.missing.is_some() {
         write = None;
     }
     docket.judge(&mut verdicts, observing);
@@ -247,9 +307,17 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     if let Some(after) = &write {
         still::mark(&mut changes, after);
     }
-    let mut held = docket.held(&context);
+    let mut held = docket.held(&context, publication.nonce);
     held.extend(ambiguous);
-    Plan { write, changes, held, verdicts, admins, wake }
+    let wake = [wake, docket.wake(&context), publication.until].into_iter().flatten().min();
+    let Publication { requests, .. } = publication;
+    Plan { write, changes, held, verdicts, admins, requests, approved: docket.into_approved(), wake }
+}
+
+fn approvals(input: &Input<'_>) -> Approvals {
+    let annotation = |name| input.aws_auth.annotation(name);
+    let lifetime = input.settings.guards.durations.approval;
+    Approvals::of(annotation(approval::HELD), annotation(approval::APPROVE), input.now, lifetime)
 }
 
 /// With `authenticationMode: Api` aws-auth grants nothing: nothing is written, and every mapping says so.
@@ -260,16 +328,31 @@ fn not_read<'a>(input: &Input<'a>, wake: Option<Timestamp>) -> Plan<'a> {
         .map(|&mapping| Verdict { mapping, outcome: Outcome::NotRead, applied: None })
         .collect();
     verdicts.sort_by(|a, b| (&a.mapping.name, a.mapping.uid).cmp(&(&b.mapping.name, b.mapping.uid)));
-    Plan { write: None, changes: Vec::new(), held: Vec::new(), verdicts, admins: Admins::default(), wake }
+    Plan {
+        write: None,
+        changes: Vec::new(),
+        held: Vec::new(),
+        verdicts,
+        admins: Admins::default(),
+        requests: Vec::new(),
+        approved: Vec::new(),
+        wake,
+    }
 }
 
-/// Whether the record on aws-auth has to be written anew. A lost one is, once there is something to record; else an
-/// aws-auth with nothing of ours stays as it is.
-fn changes_record(aws_auth: &AwsAuth, record: &Record) -> bool {
-    match aws_auth.record() {
-        Ok(present) => present != record,
+/// Whether anything but the texts has to be written: what was restored, the record, what is held. A lost record is,
+/// once there is something to record; else an aws-auth with nothing of ours stays as it is.
+fn differs(input: &Input<'_>, record: &Record, held: Option<&str>) -> bool {
+    let aws_auth = input.aws_auth;
+    let ours = match aws_auth.record() {
+        Ok(present) => {
+            present != record
+                || aws_auth.annotation(approval::HELD) != held
+                || aws_auth.annotation(approval::APPROVE).is_some()
+        }
         Err(_) => !record.rows().is_empty(),
-    }
+    };
+    ours || !input.situation.restored.is_empty()
 }
 
 /// The next expiry, or the hour before one, at which its warning is due.

@@ -77,6 +77,12 @@ pub enum RefusalRule {
     Privileged,
     /// The principal is pinned.
     Pinned,
+    /// Its account is not among those allowed.
+    Account,
+    /// A group is not among those allowed.
+    Group,
+    /// The username fits no pattern.
+    Username,
 }
 
 impl Outcome {
@@ -137,6 +143,9 @@ impl RefusalRule {
         match self {
             Self::Privileged => "PrivilegedValue",
             Self::Pinned => "PinnedPrincipal",
+            Self::Account => "AccountNotAllowed",
+            Self::Group => "GroupNotAllowed",
+            Self::Username => "UsernameNotAllowed",
         }
     }
 }

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use aws_auth::approval::{self, Nonce};
 use aws_auth::aws_auth::{AwsAuth, Source};
 use aws_auth::mapping::{Adoption, Mapping, MappingType, RawSpec, Spec, SpecError, Uid};
 use aws_auth::ownership::EntryHash;
 use aws_auth::plan::{self, Input, Outcome, Plan};
 use aws_auth::settings::Settings;
+use aws_auth::situation::Situation;
 use aws_auth::{Entry, Key, Timestamp};
 use proptest::test_runner::{Config as ProptestConfig, FileFailurePersistence};
 
@@ -57,6 +59,7 @@ pub fn mapping(name: &str, number: u32, raw: RawSpec) -> Mapping {
         created: Timestamp(1_700_000_000 + i64::from(number)),
         spec: Spec::parse(raw),
         applied: None,
+        announced_end: None,
     }
 }
 
@@ -96,7 +99,7 @@ pub fn plan_at<'a>(
     settings: &'a Settings,
     now: Timestamp,
 ) -> Plan<'a> {
-    plan::plan(&Input { mappings, aws_auth, cluster: CLUSTER, settings, now })
+    plan::plan(&Input { mappings, aws_auth, cluster: CLUSTER, settings, now, situation: Situation::none() })
 }
 
 /// A cluster: mappings and aws-auth, to which writes are applied.
@@ -105,6 +108,9 @@ pub struct World {
     pub mappings: Vec<Mapping>,
     pub aws_auth: AwsAuth,
     pub now: Timestamp,
+    pub situation: Situation,
+    /// Whether somebody approves whatever waits.
+    pub approving: bool,
 }
 
 impl World {
@@ -115,26 +121,57 @@ impl World {
 
     /// A cluster with this aws-auth.
     pub fn with(aws_auth: AwsAuth) -> Self {
-        Self { settings: Settings::default(), mappings: Vec::new(), aws_auth, now: NOW }
+        Self {
+            settings: Settings::default(),
+            mappings: Vec::new(),
+            aws_auth,
+            now: NOW,
+            situation: Situation { fresh: Some(Nonce(1)), ..Situation::default() },
+            approving: false,
+        }
+    }
+
+    /// The plan as things stand.
+    pub fn plan<T>(&self, look: impl FnOnce(Plan<'_>) -> T) -> T {
+        let mappings: Vec<&Mapping> = self.mappings.iter().collect();
+        look(plan::plan(&Input {
+            mappings: &mappings,
+            aws_auth: &self.aws_auth,
+            cluster: CLUSTER,
+            settings: &self.settings,
+            now: self.now,
+            situation: &self.situation,
+        }))
+    }
+
+    /// Somebody writes an approval.
+    pub fn approve(&mut self, hash: &str) {
+        let mut source = self.aws_auth.source().clone();
+        source.annotations.insert(approval::APPROVE.to_owned(), hash.to_owned());
+        self.aws_auth = AwsAuth::read(source, CLUSTER);
     }
 
     /// Plans, and writes what the plan says. Returns the outcomes by mapping *after* that, and how many changes it made.
     pub fn settle(&mut self) -> (BTreeMap<String, Outcome>, usize) {
         let mut changes = 0;
-        for _ in 0..3 {
-            let mappings: Vec<&Mapping> = self.mappings.iter().collect();
-            let plan = plan_at(&mappings, &self.aws_auth, &self.settings, self.now);
-            changes += plan.changes.len();
-            let Some(written) = plan.write else {
-                let outcomes = plan
-                    .verdicts
-                    .into_iter()
-                    .map(|verdict| (verdict.mapping.name.clone(), verdict.outcome))
-                    .collect();
-                return (outcomes, changes);
-            };
-            // What a cluster keeps is the text: everything else is read again.
-            self.aws_auth = AwsAuth::read(written.source().clone(), CLUSTER);
+        for _ in 0..8 {
+            let fresh = self.situation.fresh.map(|Nonce(n)| Nonce(n + 1));
+            self.situation.fresh = fresh;
+            let (written, requests, made, outcomes) = self.plan(|plan| {
+                let outcomes = plan.verdicts.into_iter();
+                let outcomes = outcomes.map(|verdict| (verdict.mapping.name.clone(), verdict.outcome));
+                (plan.write, plan.requests, plan.changes.len(), outcomes.collect())
+            });
+            changes += made;
+            match written {
+                // What a cluster keeps is the text: everything else is read again.
+                Some(written) => self.aws_auth = AwsAuth::read(written.source().clone(), CLUSTER),
+                None if self.approving && !requests.is_empty() => {
+                    let hashes: Vec<&str> = requests.iter().map(|request| request.hash.as_str()).collect();
+                    self.approve(&hashes.join(" "));
+                }
+                None => return (outcomes, changes),
+            }
         }
         panic!("planning on its own result never comes to rest");
     }

@@ -1,0 +1,212 @@
+//! An aws-auth that somebody broke: what is damaged, whether it may be restored, and what a plan is then made on.
+//!
+//! The foreign part comes from the last good state. The owned part is not restored but planned: the plan is made on
+//! the restored text, and its changes go with the same write, under the same guards. Not here: keeping the last good
+//! state (the operator's `checkpoints`).
+
+use std::fmt;
+
+use crate::aws_auth::{AwsAuth, Source};
+use crate::entry::Key;
+use crate::guards;
+use crate::mapping::Uid;
+use crate::ownership;
+use crate::reader::Reading;
+use crate::settings::{GuardSettings, OnDamage};
+use crate::{approval, reader};
+
+/// What is wrong with an aws-auth, compared with the last good state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// It was deleted.
+    Missing,
+    /// No key has an entry left.
+    Emptied,
+    /// These keys no longer parse.
+    Malformed(Vec<Key>),
+}
+
+/// One thing that was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The key; `None` for all of aws-auth.
+    pub key: Option<Key>,
+    /// What was wrong, with line and column where there is one.
+    pub why: String,
+    /// The text that did not parse, to be kept.
+    pub broken: Option<String>,
+}
+
+/// What to do about a damage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing is damaged.
+    Sound,
+    /// Somebody may be about to make it again: look again in a moment.
+    Wait,
+    /// Nothing, and why. A key that does not parse is held by its guard; a missing aws-auth needs this sentence.
+    Hold(Option<String>),
+    /// Restore.
+    Restore(Damage),
+}
+
+/// Whether aws-auth has been missing for long enough that nobody is about to make it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// It has only just been seen missing.
+    Fresh,
+    /// It has been so for a second.
+    Settled,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("aws-auth was deleted"),
+            Self::Emptied => f.write_str("aws-auth was left without an entry"),
+            Self::Malformed(keys) => {
+                let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+                write!(f, "{} of aws-auth does not parse", keys.join(" and "))
+            }
+        }
+    }
+}
+
+/// What is damaged in `live`, as far as `good` can mend it: a key without an entry in the last good state has none to
+/// lose.
+#[must_use]
+pub fn damage(live: &AwsAuth, good: &AwsAuth) -> Option<Damage> {
+    let lost_everything = !Key::ALL.into_iter().any(|key| has_entries(live, key) || broken(live, key))
+        && Key::ALL.into_iter().any(|key| has_entries(good, key));
+    if lost_everything {
+        return Some(if live.exists() { Damage::Emptied } else { Damage::Missing });
+    }
+    let keys: Vec<Key> =
+        Key::ALL.into_iter().filter(|&key| broken(live, key) && has_entries(good, key)).collect();
+    (!keys.is_empty()).then_some(Damage::Malformed(keys))
+}
+
+/// What to do about the damage in `live`, if there is any.
+#[must_use]
+pub fn remedy(
+    live: &AwsAuth,
+    good: Option<&AwsAuth>,
+    guards: &GuardSettings,
+    checkpoint_problem: Option<&str>,
+    absence: Absence,
+) -> Remedy {
+    let Some(damage) = good.and_then(|good| damage(live, good)) else { return Remedy::Sound };
+    let policy = match damage {
+        Damage::Malformed(_) => guards.on_malformed,
+        Damage::Missing | Damage::Emptied => guards.on_missing,
+    };
+    let hold = match (policy, checkpoint_problem) {
+        (OnDamage::Restore, None) => None,
+        (OnDamage::Hold, _) => Some(format!(
+            "{damage}, and the operator's configuration says Hold; restore it by hand: kubectl iam-mapping history shows the versions, kubectl iam-mapping restore N -o yaml prints one"
+        )),
+        (OnDamage::Restore, Some(problem)) => {
+            Some(format!("{damage}, and is not restored, because no checkpoint can be kept: {problem}"))
+        }
+    };
+    match (hold, &damage) {
+        (Some(_), Damage::Malformed(_)) => Remedy::Hold(None),
+        (Some(why), Damage::Missing | Damage::Emptied) => Remedy::Hold(Some(why)),
+        (None, Damage::Missing | Damage::Emptied) if absence == Absence::Fresh => Remedy::Wait,
+        (None, _) => Remedy::Restore(damage),
+    }
+}
+
+/// `live` with what is damaged taken from `good`, and what that was. The ownership record stays the live one where
+/// there is one: it is the newer.
+#[must_use]
+pub fn mend(live: &AwsAuth, good: &AwsAuth, damage: &Damage, cluster: Uid) -> (AwsAuth, Vec<Restored>) {
+    let mut source = match damage {
+        Damage::Missing => good.source().clone(),
+        Damage::Emptied | Damage::Malformed(_) => live.source().clone(),
+    };
+    source.unwritable = live.source().unwritable;
+    let keys: &[Key] = match damage {
+        Damage::Missing => &[],
+        Damage::Emptied => &Key::ALL,
+        Damage::Malformed(keys) => keys,
+    };
+    for &key in keys {
+        take_key(&mut source, good, key);
+    }
+    if live.record().is_err()
+        && let Some(record) = good.source().annotations.get(ownership::ANNOTATION)
+    {
+        source.annotations.insert(ownership::ANNOTATION.to_owned(), record.clone());
+    }
+    if matches!(damage, Damage::Missing) {
+        source.annotations.remove(approval::HELD);
+        source.annotations.remove(approval::APPROVE);
+    }
+    let restored = match damage {
+        Damage::Missing | Damage::Emptied => {
+            vec![Restored { key: None, why: damage.to_string(), broken: None }]
+        }
+        Damage::Malformed(_) => guards::faults(live)
+            .into_iter()
+            .filter(|(key, ..)| keys.contains(key))
+            .map(|(key, _, why)| Restored { key: Some(key), why, broken: Some(live.text(key).to_owned()) })
+            .collect(),
+    };
+    (AwsAuth::read(source, cluster), restored)
+}
+
+/// The last good state once `live` has been seen: what is sound in it, and the rest as it was. An aws-auth that
+/// somebody else deleted or emptied is no good state.
+#[must_use]
+pub fn better(live: &AwsAuth, good: Option<&AwsAuth>, cluster: Uid) -> Option<AwsAuth> {
+    let Some(good) = good else {
+        let sound = live.exists() && !Key::ALL.into_iter().any(|key| broken(live, key));
+        return sound.then(|| live.clone());
+    };
+    match damage(live, good) {
+        None => live.exists().then(|| live.clone()),
+        Some(Damage::Missing | Damage::Emptied) => None,
+        Some(damage @ Damage::Malformed(_)) => Some(mend(live, good, &damage, cluster).0),
+    }
+}
+
+/// The foreign node entries of `before` that nobody grants any more: principals whose nodes cannot join.
+#[must_use]
+pub fn lost_nodes(before: &AwsAuth, after: &AwsAuth) -> Vec<String> {
+    let nodes = |aws_auth: &AwsAuth| -> Vec<String> {
+        [Key::MapRoles, Key::MapUsers]
+            .into_iter()
+            .flat_map(|key| aws_auth.key(key).items())
+            .filter_map(|(_, item, identity)| match &item.element {
+                reader::Element::Entry(read) if guards::is_node(&read.entry) => {
+                    Some(identity?.principal.as_str().to_owned())
+                }
+                reader::Element::Entry(_) | reader::Element::Dropped => None,
+            })
+            .collect()
+    };
+    let left = nodes(after);
+    let mut lost: Vec<String> = nodes(before).into_iter().filter(|node| !left.contains(node)).collect();
+    lost.dedup();
+    lost
+}
+
+fn take_key(source: &mut Source, good: &AwsAuth, key: Key) {
+    match good.source().data.get(key.as_str()) {
+        Some(text) => source.data.insert(key.as_str().to_owned(), text.clone()),
+        None => source.data.remove(key.as_str()),
+    };
+}
+
+fn has_entries(aws_auth: &AwsAuth, key: Key) -> bool {
+    aws_auth.key(key).items().any(|(_, item, _)| matches!(item.element, reader::Element::Entry(_)))
+}
+
+/// Whether the reader certainly reads nothing of the key. A key that we cannot read for certain is not broken.
+fn broken(aws_auth: &AwsAuth, key: Key) -> bool {
+    match aws_auth.key(key).reading() {
+        Reading::Broken(_) | Reading::NotAList(_) => true,
+        Reading::Nothing | Reading::List(_) | Reading::Unsure(_) => false,
+    }
+}
