@@ -130,7 +130,12 @@ fn every_default_is_what_leaving_the_key_out_means() {
             ),
             Some((parent, name)) => (String::new(), format!("{parent}: {{{name}: {default}}}\n")),
         };
-        let settings = |text: &str| -> Settings { config::parse(key, text).unwrap() };
+        let settings = |text: &str| -> Settings {
+            let mut settings = config::parse(key, text).unwrap();
+            // Where a list is, is no matter of what is in it.
+            settings.policy.privileged_place.clear();
+            settings
+        };
         assert_eq!(settings(&with), settings(&without), "{key}");
     }
 }
@@ -147,7 +152,15 @@ fn outcomes() -> Vec<Outcome> {
         | Outcome::Paused
         | Outcome::Expired
         | Outcome::Invalid(_)
-        | Outcome::Refused(Refusal { rule: RefusalRule::Privileged | RefusalRule::Pinned, .. })
+        | Outcome::Refused(Refusal {
+            rule:
+                RefusalRule::Privileged
+                | RefusalRule::Pinned
+                | RefusalRule::Account
+                | RefusalRule::Group
+                | RefusalRule::Username,
+            ..
+        })
         | Outcome::DuplicatePrincipal { .. }
         | Outcome::ForeignConflict { .. }
         | Outcome::Held { .. }
@@ -163,6 +176,9 @@ fn outcomes() -> Vec<Outcome> {
         Outcome::Invalid(SpecError::NoPrincipal),
         refused(RefusalRule::Privileged),
         refused(RefusalRule::Pinned),
+        refused(RefusalRule::Account),
+        refused(RefusalRule::Group),
+        refused(RefusalRule::Username),
         Outcome::DuplicatePrincipal { winner: String::new() },
         Outcome::ForeignConflict { key: Key::MapRoles, line: 1, ours_rules: true },
         Outcome::NotRead,
@@ -179,8 +195,14 @@ fn statuses() -> BTreeMap<String, [BTreeSet<String>; 2]> {
         ..RawSpec::default()
     });
     let entry: Entry = spec.as_ref().unwrap().entry().clone();
-    let mapping =
-        Mapping { name: "dev".to_owned(), uid: Uid([1; 16]), created: Timestamp(0), spec, applied: None };
+    let mapping = Mapping {
+        name: "dev".to_owned(),
+        uid: Uid([1; 16]),
+        created: Timestamp(0),
+        spec,
+        applied: None,
+        announced_end: None,
+    };
     let context =
         Context { generation: 1, now: Timestamp(0), authentication_mode: AuthenticationMode::ConfigMap };
     let mut reasons: BTreeMap<String, [BTreeSet<String>; 2]> = BTreeMap::new();

@@ -19,6 +19,7 @@ pub fn mapping(object: &IamMapping) -> Mapping {
     let applied = object.status.as_ref().and_then(|status| status.applied.as_ref());
     Mapping {
         applied: applied.map(entry_hash),
+        announced_end: applied.and_then(|applied| applied.expires_at.as_ref()).map(timestamp),
         ..with_spec(&object.metadata, Spec::parse(raw(&object.spec)))
     }
 }
@@ -50,6 +51,7 @@ fn with_spec(metadata: &ObjectMeta, spec: Result<Spec, SpecError>) -> Mapping {
         created: metadata.creation_timestamp.as_ref().map_or(Timestamp(i64::MAX), timestamp),
         spec,
         applied: None,
+        announced_end: None,
     }
 }
 

@@ -216,6 +216,7 @@ pub struct IamMappingStatus {
 /// One entry of aws-auth.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 #[schemars(inline)]
+#[serde(rename_all = "camelCase")]
 pub struct AppliedEntry {
     /// The key of aws-auth.
     pub key: EntryKey,
@@ -225,6 +226,10 @@ pub struct AppliedEntry {
     pub username: String,
     /// The groups as written.
     pub groups: Vec<String>,
+    /// spec.expiresAt, as it was known before it came: an end that nobody had announced counts as a removal like any.
+    #[serde(default)]
+    #[schemars(with = "Time")]
+    pub expires_at: Option<Time>,
 }
 
 /// The keys of aws-auth.

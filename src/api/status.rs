@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aws_auth::Timestamp;
+use aws_auth::mapping::Mapping;
 use aws_auth::plan::{Outcome, Verdict};
 use aws_auth::settings::AuthenticationMode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -56,10 +57,17 @@ pub fn status(verdict: &Verdict<'_>, context: &Context, previous: &[Condition]) 
             arn: entry.arn.clone(),
             username: entry.username.clone(),
             groups: entry.groups.clone(),
+            expires_at: announced_end(verdict.mapping, context.now).map(time),
         }),
         conflicts_with: conflicts_with(&verdict.outcome),
         conditions: conditions.into_iter().map(|fact| fact.condition(context, previous)).collect(),
     })
+}
+
+/// The mapping's end, if it is or was known before it came.
+fn announced_end(mapping: &Mapping, now: Timestamp) -> Option<Timestamp> {
+    let end = mapping.spec.as_ref().ok()?.expires_at()?;
+    (end > now || mapping.announced_end == Some(end)).then_some(end)
 }
 
 /// Equal for two verdicts that make the same status, apart from times: all there is to remember of one that was sent.
@@ -252,7 +260,7 @@ fn conflicts_with(outcome: &Outcome) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use aws_auth::mapping::{Mapping, RawSpec, Spec, SpecError, Uid};
+    use aws_auth::mapping::{RawSpec, Spec, SpecError, Uid};
     use aws_auth::plan::{HoldReason, Refusal, RefusalRule};
     use aws_auth::{Entry, Key};
 
@@ -268,7 +276,14 @@ mod tests {
             groups: vec!["devs".to_owned()],
             ..RawSpec::default()
         });
-        Mapping { name: "dev".to_owned(), uid: Uid([1; 16]), created: Timestamp(0), spec, applied: None }
+        Mapping {
+            name: "dev".to_owned(),
+            uid: Uid([1; 16]),
+            created: Timestamp(0),
+            spec,
+            applied: None,
+            announced_end: None,
+        }
     }
 
     fn broken() -> Mapping {

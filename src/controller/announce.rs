@@ -2,8 +2,9 @@
 //!
 //! On the `IamMapping` while it exists, on aws-auth otherwise. Not here: saying it once (`events`).
 
+use aws_auth::approval::{Approved, Request};
 use aws_auth::mapping::Mapping;
-use aws_auth::plan::{Change, ChangeKind, Held, Outcome, StillMapped, Verdict};
+use aws_auth::plan::{Change, ChangeKind, Held, HoldReason, Outcome, StillMapped, Verdict};
 use aws_auth::{Entry, Timestamp};
 
 use crate::controller::events::{About, Notice, Weight};
@@ -100,6 +101,46 @@ pub(super) fn held(held: &Held) -> Notice {
         reason: held.reason.as_str(),
         note: held.message.clone(),
     }
+}
+
+/// What waits for a person, said on aws-auth with the hash that lets it through.
+pub(super) fn waits(request: &Request) -> Option<Notice> {
+    let reason = HoldReason::ALL.into_iter().find(|reason| reason.as_str() == request.reason)?;
+    let shown = request.principals.join(", ");
+    let more = if request.entries > request.principals.len() { ", ..." } else { "" };
+    Some(Notice {
+        about: About::AwsAuth,
+        weight: Weight::Warning,
+        reason: reason.as_str(),
+        note: format!(
+            "{} {} ({} entries: {shown}{more}; one of them by itself: approve --only ARN)",
+            request.message, request.hash, request.entries
+        ),
+    })
+}
+
+/// What became of an approval that `client` wrote.
+pub(super) fn approved(approved: &Approved, client: Option<&str>) -> Notice {
+    let Approved { hash, principals } = approved;
+    let client = client.unwrap_or("that is not named");
+    let (weight, reason, note) = match principals.as_slice() {
+        [] => (
+            Weight::Warning,
+            "ApprovalRefused",
+            format!(
+                "the approval {hash} of client {client:?} fits nothing that waits: it was used before, is too old, or something else waits now; kubectl iam-mapping status shows what does"
+            ),
+        ),
+        [first, ..] => (
+            Weight::Normal,
+            "Approved",
+            format!(
+                "{} held entries ({first}, ...) were let through by {hash}, which client {client:?} wrote",
+                principals.len()
+            ),
+        ),
+    };
+    Notice { about: About::AwsAuth, weight, reason, note }
 }
 
 /// A write that the API server refused, in its own words.
@@ -203,6 +244,7 @@ mod tests {
             created: Timestamp(0),
             spec: Spec::parse(raw),
             applied: None,
+            announced_end: None,
         };
         let said = |now| expires_soon(&mapping, Timestamp(now)).is_some();
         assert_eq!([6_399, 6_400, 9_999, 10_000].map(said), [false, true, true, false]);

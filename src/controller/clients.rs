@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_auth::Key;
+use aws_auth::approval;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 use crate::controller::requests::FIELD_MANAGER;
@@ -13,6 +14,7 @@ use crate::controller::requests::FIELD_MANAGER;
 pub(super) struct Clients {
     by_key: BTreeMap<Key, String>,
     latest: Option<String>,
+    approver: Option<String>,
 }
 
 impl Clients {
@@ -26,6 +28,9 @@ impl Clients {
             for key in Key::ALL.into_iter().filter(|key| owns(&entry, *key)) {
                 clients.by_key.insert(key, client.clone());
             }
+            if annotates(&entry, approval::APPROVE) {
+                clients.approver = Some(client.clone());
+            }
             clients.latest = entry.manager;
         }
         clients
@@ -36,6 +41,17 @@ impl Clients {
     pub(super) fn of_key(&self, key: Key) -> Option<&str> {
         self.by_key.get(&key).or(self.latest.as_ref()).map(String::as_str)
     }
+
+    /// Who wrote the approval that stands on aws-auth.
+    pub(super) fn approver(&self) -> Option<&str> {
+        self.approver.as_deref()
+    }
+}
+
+fn annotates(entry: &ManagedFieldsEntry, annotation: &str) -> bool {
+    let metadata = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:metadata"));
+    let annotations = metadata.and_then(|metadata| metadata.get("f:annotations"));
+    annotations.is_some_and(|all| all.get(format!("f:{annotation}")).is_some())
 }
 
 fn owns(entry: &ManagedFieldsEntry, key: Key) -> bool {

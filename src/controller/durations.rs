@@ -6,6 +6,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use aws_auth::settings::Durations as GuardDurations;
 use thiserror::Error;
 
 /// What two busy cores still answer in: below this share of the real deadlines a slow machine would be taken for a dead
@@ -78,6 +79,8 @@ pub(super) struct Durations {
     pub(super) conflict: Pauses,
     /// Before anything else that failed is tried again.
     pub(super) setback: Pauses,
+    /// What the guards count and wait for.
+    pub(super) guards: GuardDurations,
 }
 
 impl Durations {
@@ -103,7 +106,24 @@ impl Durations {
             unheard: pauses(ms(500), s(15)),
             conflict: pauses(ms(10), s(5)),
             setback: pauses(s(1), s(15)),
+            guards: guards(scale),
         }
+    }
+}
+
+/// Whole seconds, which is all that the core knows of time.
+fn guards(scale: TimeScale) -> GuardDurations {
+    let short = |seconds: i64| {
+        let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).mul_f64(scale.0);
+        i64::try_from(seconds.as_secs().max(1)).unwrap_or(1)
+    };
+    let GuardDurations { brake_window, contention_window, contention_pause, approval } =
+        GuardDurations::default();
+    GuardDurations {
+        brake_window: short(brake_window),
+        contention_window: short(contention_window),
+        contention_pause: short(contention_pause),
+        approval: short(approval),
     }
 }
 

@@ -210,6 +210,7 @@ mod tests {
             created: Timestamp(0),
             spec: Spec::parse(raw),
             applied: None,
+            announced_end: None,
         };
         Row { mapping, generation }
     }

@@ -104,10 +104,13 @@ impl Operator {
             Some(namespace) => namespace,
             None => read_line(Path::new(POD_NAMESPACE)).unwrap_or_else(|| NAMESPACE.to_owned()),
         };
+        let durations = Durations::at(options.time_scale);
+        let mut settings = options.settings;
+        settings.guards.durations = durations.guards;
         Ok(Self {
             client,
-            settings: Arc::new(options.settings),
-            durations: Durations::at(options.time_scale),
+            settings: Arc::new(settings),
+            durations,
             identity,
             lease_namespace,
             listener,

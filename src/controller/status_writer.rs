@@ -266,7 +266,10 @@ impl Digest {
         status.conflicts_with.hash(&mut hasher);
         let applied = status.applied.as_ref();
         applied
-            .map(|entry| (Key::from(entry.key), &entry.arn, &entry.username, &entry.groups))
+            .map(|entry| {
+                let end = entry.expires_at.as_ref().map(|end| end.0.as_second());
+                (Key::from(entry.key), &entry.arn, &entry.username, &entry.groups, end)
+            })
             .hash(&mut hasher);
         for condition in &status.conditions {
             (&condition.type_, &condition.status, &condition.reason, &condition.message).hash(&mut hasher);
@@ -318,6 +321,7 @@ mod tests {
             created: Timestamp(0),
             spec: Spec::parse(raw),
             applied: None,
+            announced_end: None,
         };
         Row { mapping, generation }
     }

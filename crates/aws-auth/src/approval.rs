@@ -242,7 +242,9 @@ fn digest(part: &Part<'_>, items: &Items<'_>) -> u128 {
         text(arn);
         text(username);
         text(&groups.len().to_string());
-        groups.iter().for_each(|group| text(group));
+        for group in groups {
+            text(group);
+        }
     }
     XxHash3_128::oneshot(&bytes)
 }

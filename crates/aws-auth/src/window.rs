@@ -86,12 +86,11 @@ impl Window {
 }
 
 fn row(bytes: &[u8; ROW]) -> Removals {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
-    Removals {
-        at: Timestamp(i64::from_be_bytes([a, b, c, d, e, f, g, h])),
-        count: u32::from_be_bytes([i, j, k, l]),
-        owned: u32::from_be_bytes([m, n, o, p]),
-    }
+    // One number of 128 bits, taken apart from its lower end.
+    let bits = u128::from_be_bytes(*bytes);
+    let half = |shift: u32| u32::try_from(bits >> shift & u128::from(u32::MAX)).unwrap_or(u32::MAX);
+    let high = u64::try_from(bits >> 64).unwrap_or(u64::MAX);
+    Removals { at: Timestamp(high.cast_signed()), count: half(32), owned: half(0) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Engine, Trouble, wall_clock};
 use crate::client::call;
-use crate::controller::events::{Notice, Taken};
+use crate::controller::events::{Notice, Taken, Weight};
 use crate::controller::requests::{self, Object};
 use crate::controller::status_writer::Sending;
 use crate::telemetry::Telemetry;
@@ -103,7 +103,9 @@ impl Engine {
     }
 
     pub(super) fn say(&mut self, notice: Notice, now: Instant) {
+        let (reason, note, warning) = (notice.reason, notice.note.clone(), notice.weight == Weight::Warning);
         match self.events.say(notice, now) {
+            Taken::Queued if warning => tracing::warn!(reason, "{note}"),
             Taken::Queued | Taken::SaidBefore => {}
             Taken::Dropped => self.parts.telemetry.metrics.event(EventResult::dropped),
         }

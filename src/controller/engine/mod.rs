@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_auth::Timestamp;
+use aws_auth::contention::Contention;
 use aws_auth::mapping::Uid;
 use aws_auth::settings::Settings;
 use futures::future::BoxFuture;
@@ -70,6 +71,7 @@ pub(super) struct Engine {
     /// The version that a list of the aws-auth watch under way has found.
     listed_version: Option<String>,
     pacer: Pacer,
+    contention: Contention,
     statuses: Statuses,
     events: Events,
     work: Work,
@@ -131,6 +133,7 @@ impl Engine {
             target: Target::default(),
             listed_version: None,
             pacer: Pacer::new(&durations),
+            contention: Contention::default(),
             statuses: Statuses::default(),
             events: Events::new(parts.identity.clone()),
             work: Work::Idle,

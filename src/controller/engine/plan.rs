@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_auth::approval::Nonce;
 use aws_auth::aws_auth::AwsAuth;
 use aws_auth::mapping::Mapping;
 use aws_auth::plan::{self, Outcome, Plan};
+use aws_auth::situation::{Rival, Situation};
 use aws_auth::{Key, Timestamp};
 use tokio::time::Instant;
 
+use super::read_write::Deeds;
 use super::{Engine, wall_clock};
 use crate::controller::announce;
 use crate::controller::events::Notice;
 use crate::controller::status_writer::News;
+use crate::controller::target::Live;
 use crate::telemetry::health::Gate;
 
 /// What a plan is made for.
@@ -40,13 +44,16 @@ impl Engine {
         let mappings: Vec<&Mapping> = self.mappings.all().map(|row| &row.mapping).collect();
         let time = wall_clock();
         let settings = &*self.parts.settings;
-        let Plan { write, changes, held, verdicts, admins, wake } = plan::plan(&plan::Input {
-            mappings: &mappings,
-            aws_auth: &live.aws_auth,
-            cluster: self.parts.cluster,
-            settings,
-            now: time,
-        });
+        let situation = self.situation(live, time);
+        let Plan { write, changes, held, verdicts, admins, requests, approved, wake } =
+            plan::plan(&plan::Input {
+                mappings: &mappings,
+                aws_auth: &live.aws_auth,
+                cluster: self.parts.cluster,
+                settings,
+                now: time,
+                situation: &situation,
+            });
         let metrics = &self.parts.telemetry.metrics;
         if let Purpose::TakeIn { waited } = purpose {
             metrics.planned(now.elapsed(), waited);
@@ -88,8 +95,10 @@ impl Engine {
                     News::None => {}
                 }
             }
-            notices
-                .extend(held.iter().filter(|held| !said.contains(held.message.as_str())).map(announce::held));
+            // What a person can let through is said with its hash, and all that the same guard holds at once.
+            let alone = held.iter().filter(|held| !held.reason.can_be_approved());
+            notices.extend(alone.filter(|held| !said.contains(held.message.as_str())).map(announce::held));
+            notices.extend(requests.iter().filter_map(announce::waits));
             metrics.mappings(reasons.into_iter());
             metrics.pending_statuses(self.statuses.waiting());
             drop(verdicts);
@@ -100,7 +109,22 @@ impl Engine {
             drop(verdicts);
         }
         if let Some(next) = write {
-            self.start_writing(next, changes);
+            self.start_writing(next, Deeds { changes, approved });
+        }
+    }
+
+    /// What this engine remembers that matters to a plan.
+    fn situation(&self, live: &Live, now: Timestamp) -> Situation {
+        let durations = &self.parts.settings.guards.durations;
+        let rivals = Key::ALL.into_iter().filter_map(|key| {
+            let client = live.clients.of_key(key)?;
+            let until = self.contention.until(client, now, durations)?;
+            Some(Rival { key, client: client.to_owned(), until })
+        });
+        Situation {
+            fresh: Some(Nonce(u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)))),
+            rivals: rivals.collect(),
+            ..Situation::default()
         }
     }
 }

@@ -1,7 +1,10 @@
 //! aws-auth read and written: one request at a time, and what its outcome means.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws_auth::Key;
+use aws_auth::approval::Approved;
 use aws_auth::aws_auth::AwsAuth;
 use aws_auth::plan::{Change, ChangeKind};
 use futures::FutureExt as _;
@@ -9,7 +12,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::plan::Purpose;
-use super::{Engine, Parts, Trouble};
+use super::{Engine, Parts, Trouble, wall_clock};
 use crate::client::{CallError, call};
 use crate::controller::clients::Clients;
 use crate::controller::confirm::{Doubt, Removal, confirm};
@@ -33,10 +36,17 @@ pub(super) type WriteOutcome = Result<Metadata, WriteError>;
 /// What is written.
 pub(super) struct Write {
     next: AwsAuth,
-    changes: Vec<Change>,
+    deeds: Deeds,
     /// Who wrote aws-auth before us.
     clients: Clients,
     begun: Instant,
+}
+
+/// What a write does, to be told of once it has come back.
+pub(super) struct Deeds {
+    pub(super) changes: Vec<Change>,
+    /// Approvals that it uses up.
+    pub(super) approved: Vec<Approved>,
 }
 
 #[derive(Debug)]
@@ -82,8 +92,9 @@ impl Engine {
         }
     }
 
-    pub(super) fn start_writing(&mut self, next: AwsAuth, changes: Vec<Change>) {
-        let removals: Vec<Removal> = changes
+    pub(super) fn start_writing(&mut self, next: AwsAuth, deeds: Deeds) {
+        let removals: Vec<Removal> = deeds
+            .changes
             .iter()
             .filter(|change| change.kind == ChangeKind::Remove)
             .filter_map(|change| change.owner)
@@ -115,7 +126,7 @@ impl Engine {
             let written: Object = call(&api, request, durations.write).await.map_err(WriteError::Call)?;
             Ok(written.metadata)
         };
-        let write = Box::new(Write { next, changes, clients, begun: Instant::now() });
+        let write = Box::new(Write { next, deeds, clients, begun: Instant::now() });
         self.work = Work::Writing { write, outcome: outcome.boxed() };
     }
 
@@ -131,9 +142,17 @@ impl Engine {
                 self.setbacks.succeeded();
                 self.timers.blocked = None;
                 self.pacer.wrote(now);
-                tracing::info!(changes = write.changes.len(), took_ms = took.as_millis(), "aws-auth written");
+                tracing::info!(
+                    changes = write.deeds.changes.len(),
+                    took_ms = took.as_millis(),
+                    "aws-auth written"
+                );
+                self.count_put_backs(&write);
                 self.target.write_ends(write.next, answer);
-                for change in &write.changes {
+                for approved in &write.deeds.approved {
+                    self.say(announce::approved(approved, write.clients.approver()), now);
+                }
+                for change in &write.deeds.changes {
                     if let Some(owner) = change.owner.filter(|_| change.kind == ChangeKind::Remove) {
                         self.mappings.buried(owner);
                     }
@@ -187,6 +206,22 @@ impl Engine {
                 self.pacer.wrote(now);
                 self.set_back(now, None);
             }
+        }
+    }
+
+    /// Each client counts once, however many of its edits were undone.
+    fn count_put_backs(&mut self, write: &Write) {
+        let put_back = |key: &Key| {
+            let mut changes = write.deeds.changes.iter();
+            changes.any(|change| change.kind == ChangeKind::PutBack && change.key == *key)
+        };
+        let clients: BTreeSet<&str> = Key::ALL
+            .iter()
+            .filter(|key| put_back(key))
+            .filter_map(|key| write.clients.of_key(*key))
+            .collect();
+        for client in clients {
+            self.contention.put_back(client, wall_clock(), &self.parts.settings.guards.durations);
         }
     }
 
