@@ -197,14 +197,15 @@ fn on_damage(file: &FileOnDamage) -> OnDamage {
 
 fn policy(name: &str, file: FilePolicy) -> Result<Policy, Wrong> {
     let defaults = Policy::default();
-    let allowed_accounts = file.allowed_accounts.map(|list| {
+    let allowed_accounts = file.allowed_accounts.as_ref().map(|list| {
         listed(name, "policy.allowedAccounts", list, |given| {
             AccountId::parse(given)
                 .map_err(|error| format!("{error}; write it with its 12 digits, in quotes"))
         })
     });
     let pattern = |given: &str| Pattern::parse(given).map_err(|error| error.to_string());
-    let patterns = |key: &str, list: Option<_>| list.map(|list| listed(name, key, list, pattern)).transpose();
+    let patterns =
+        |key: &str, list: &Option<_>| list.as_ref().map(|list| listed(name, key, list, pattern)).transpose();
     let allowed_accounts = allowed_accounts.transpose()?;
     let mut privileged = BTreeSet::new();
     let mut privileged_place = format!("policy.privileged, which {name} does not have yet");
@@ -236,8 +237,8 @@ fn policy(name: &str, file: FilePolicy) -> Result<Policy, Wrong> {
             Some(groups) => admin_groups(groups)?,
         },
         allowed_accounts,
-        allowed_groups: patterns("policy.allowedGroups", file.allowed_groups)?,
-        username_patterns: patterns("policy.usernamePatterns", file.username_patterns)?,
+        allowed_groups: patterns("policy.allowedGroups", &file.allowed_groups)?,
+        username_patterns: patterns("policy.usernamePatterns", &file.username_patterns)?,
     })
 }
 
@@ -245,7 +246,7 @@ fn policy(name: &str, file: FilePolicy) -> Result<Policy, Wrong> {
 fn listed<T>(
     name: &str,
     key: &str,
-    list: Spanned<Vec<Spanned<String>>>,
+    list: &Spanned<Vec<Spanned<String>>>,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Listed<T>, Wrong> {
     if list.value.is_empty() {
@@ -393,7 +394,7 @@ guards:
         let groups = settings.policy.allowed_groups.unwrap();
         assert_eq!(
             (groups.values.len(), groups.place.as_str()),
-            (2, "policy.allowedGroups (config.yaml, line 14)")
+            (2, "policy.allowedGroups (config.yaml, line 15)")
         );
         assert_eq!(settings.policy.allowed_accounts.unwrap().values.len(), 2);
         assert!(settings.policy.username_patterns.unwrap().values[0].matches("ci:"));

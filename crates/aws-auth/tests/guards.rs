@@ -125,6 +125,31 @@ fn taking_the_groups_of_all_away_is_braked_like_a_removal() {
 }
 
 #[test]
+fn one_mapping_that_flaps_spends_one_entry_and_its_last_state_wins() {
+    let mut world = world(20);
+    for round in 0..30 {
+        let groups = if round % 2 == 0 { Vec::new() } else { dev(0).groups };
+        world.mappings[0].spec = Spec::parse(RawSpec { groups, ..dev(0) });
+        world.settle();
+        world.now = Timestamp(world.now.0 + 1);
+    }
+    assert_eq!(world.served(Key::MapRoles)[1].groups, dev(0).groups);
+    world.mappings.truncate(17);
+    world.settle();
+    assert_eq!(entries(&world), 17);
+}
+
+#[test]
+fn other_groups_and_other_names_for_all_are_another_wish_and_no_demotion() {
+    let mut world = world(50);
+    for (n, mapping) in (0..).zip(&mut world.mappings) {
+        mapping.spec = Spec::parse(raw(&role(&format!("dev{n}")), "other", &["others"]));
+    }
+    world.settle();
+    assert_eq!(held(&world), BTreeSet::new());
+}
+
+#[test]
 fn giving_groups_to_all_is_no_demotion() {
     let mut world = world(50);
     for (n, mapping) in (0..).zip(&mut world.mappings) {

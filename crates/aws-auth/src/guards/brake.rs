@@ -6,10 +6,10 @@
 use crate::entry::Entry;
 use crate::guards::{Context, Hold};
 use crate::mapping::{Mapping, Spec};
-use crate::ownership::Record;
+use crate::ownership::{PrincipalHash, Record};
 use crate::plan::part::Part;
 use crate::plan::{ChangeKind, HoldReason};
-use crate::window::Removals;
+use crate::window::{Removal, Window};
 
 /// So many always go.
 const FEW: usize = 3;
@@ -20,56 +20,49 @@ const SHARE: usize = 5;
 
 /// Holds what is over the budget.
 pub(super) fn guard(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Vec<Hold> {
-    let braked: Vec<usize> =
-        parts.iter().enumerate().filter(|(_, part)| takes_away(context, part)).map(|(n, _)| n).collect();
-    let budget = Budget::of(context);
-    let left = budget.limit.saturating_sub(budget.spent);
-    if braked.len() <= left {
+    let window = window(context);
+    let owned = window.owned_at_start().unwrap_or_else(|| context.claims.rows().len());
+    let limit = FEW.max(owned.min(COUNTED_AT_MOST) / SHARE);
+    let costs =
+        |part: &Part<'_>| takes_away(context, part) && !window.has(PrincipalHash::of(&part.principal));
+    let costly: Vec<usize> =
+        parts.iter().enumerate().filter(|(_, part)| costs(part)).map(|(n, _)| n).collect();
+    let left = limit.saturating_sub(window.spent());
+    if costly.len() <= left {
         return Vec::new();
     }
+    let minutes = (context.input.settings.guards.durations.brake_window / 60).max(1);
     let message = format!(
-        "removal brake: of {} owned entries at most {} are removed or demoted in {} minutes, and more than that were to be; the rest waits. If that was a mistake, apply the IamMappings again; if it was meant, let it through: kubectl iam-mapping approve",
-        budget.owned,
-        budget.limit,
-        (context.input.settings.guards.durations.brake_window / 60).max(1),
+        "removal brake: of {owned} owned entries at most {limit} are removed or demoted in {minutes} minutes, and more than that were to be; the rest waits. If that was a mistake, apply the IamMappings again; if it was meant, let it through: kubectl iam-mapping approve"
     );
-    braked
+    costly
         .into_iter()
         .skip(left)
         .map(|part| Hold { part, reason: HoldReason::RemovalBrake, message: message.clone() })
         .collect()
 }
 
-/// What the record must remember of these parts, which are about to be written; `None` when none of them counts.
+/// The record's window with what these parts, which are about to be written, take away.
 #[must_use]
-pub fn spent_by(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Option<Removals> {
-    let count = parts.iter().filter(|part| takes_away(context, part)).count();
-    (count > 0).then(|| Removals {
-        at: context.input.now,
-        count: u32::try_from(count).unwrap_or(u32::MAX),
-        owned: u32::try_from(context.claims.rows().len()).unwrap_or(u32::MAX),
-    })
-}
-
-/// What may go, and what went.
-struct Budget {
-    owned: usize,
-    limit: usize,
-    spent: usize,
-}
-
-impl Budget {
-    fn of(context: &Context<'_, '_>) -> Self {
-        let (now, length) = (context.input.now, context.input.settings.guards.durations.brake_window);
-        let window = context.input.aws_auth.record().map(Record::window);
-        let at_start = window.ok().and_then(|window| window.owned_at_start(now, length));
-        let owned = at_start.unwrap_or_else(|| context.claims.rows().len());
-        Self {
-            owned,
-            limit: FEW.max(owned.min(COUNTED_AT_MOST) / SHARE),
-            spent: window.map_or(0, |window| window.spent(now, length)),
-        }
+pub fn window_after(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Window {
+    let mut taking = parts.iter().filter(|part| takes_away(context, part)).peekable();
+    if taking.peek().is_none() {
+        // As it is: what no longer counts is no reason to write.
+        return context.input.aws_auth.record().map(Record::window).cloned().unwrap_or_default();
     }
+    let owned = u32::try_from(context.claims.rows().len()).unwrap_or(u32::MAX);
+    let mut window = window(context);
+    for part in taking {
+        window.push(Removal { at: context.input.now, principal: PrincipalHash::of(&part.principal), owned });
+    }
+    window
+}
+
+/// What counts now of what the record remembers.
+fn window(context: &Context<'_, '_>) -> Window {
+    let length = context.input.settings.guards.durations.brake_window;
+    let record = context.input.aws_auth.record();
+    record.map(|record| record.window().at(context.input.now, length)).unwrap_or_default()
 }
 
 /// Whether the part takes from somebody what they had by one of our entries.
@@ -86,9 +79,10 @@ fn takes_away(context: &Context<'_, '_>, part: &Part<'_>) -> bool {
     }
 }
 
-/// Whether `after` lacks something that `before` grants.
+/// Whether `after` grants less than `before`. Other groups, or another name, are another wish, not less.
 fn demotes(before: &Entry, after: &Entry) -> bool {
-    before.username != after.username || before.groups.iter().any(|group| !after.groups.contains(group))
+    let lost = before.groups.iter().any(|group| !after.groups.contains(group));
+    lost && after.groups.iter().all(|group| before.groups.contains(group))
 }
 
 /// Whether the mapping's end was known before it came: its status says so.

@@ -14,7 +14,7 @@ mod readable;
 mod room;
 mod unwritable;
 
-pub use brake::spent_by;
+pub use brake::window_after;
 pub use last_admin::count as count_admins;
 pub use node_entries::is_node;
 pub use readable::faults;

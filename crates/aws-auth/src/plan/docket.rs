@@ -106,8 +106,9 @@ impl<'p, 'a> Docket<'p, 'a> {
     pub(super) fn wake(&self, context: &Context<'_, 'a>) -> Option<Timestamp> {
         let Input { now, settings, situation, aws_auth, .. } = context.input;
         let held = |reason| !self.held_for(reason).0.is_empty();
-        let window = aws_auth.record().ok().filter(|_| held(HoldReason::RemovalBrake)).map(Record::window);
-        let frees = window.and_then(|w| w.frees_at(*now, settings.guards.durations.brake_window));
+        let length = settings.guards.durations.brake_window;
+        let braked = aws_auth.record().ok().filter(|_| held(HoldReason::RemovalBrake));
+        let frees = braked.and_then(|record| record.window().at(*now, length).frees_at(length));
         let rivals = situation.rivals.iter().filter(|_| held(HoldReason::Contended)).map(|rival| rival.until);
         rivals.chain(frees).min()
     }
@@ -167,14 +168,10 @@ impl<'p, 'a> Docket<'p, 'a> {
                 }
             }
         }
-        let window = context.input.aws_auth.record().map(Record::window).cloned().unwrap_or_default();
         // What a person let through is no surprise, and leaves the brake its budget.
         let counting = self.open_indexes().filter(|n| !self.lifted.contains(n));
         let counting: Vec<&Part<'a>> = counting.filter_map(|n| self.parts.get(n)).collect();
-        let window = match guards::spent_by(context, &counting) {
-            Some(spent) => window.with(spent, context.input.settings.guards.durations.brake_window),
-            None => window,
-        };
+        let window = guards::window_after(context, &counting);
         Record::new(rows, window)
     }
 
