@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::authenticator::{Authenticator, Webhook};
 use crate::error::{Doing, Error, end_of};
 use crate::parts::{self, Part};
 use crate::process::{Folder, Server};
@@ -30,6 +31,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 pub struct Options {
     users: Vec<(String, Vec<String>)>,
     apiserver_flags: Vec<String>,
+    authenticator: Option<Authenticator>,
 }
 
 impl Options {
@@ -47,6 +49,14 @@ impl Options {
         self
     }
 
+    /// Lets aws-iam-authenticator say who a token is from, as on EKS. The API server believes it for two minutes,
+    /// unless its flag `--authentication-token-webhook-cache-ttl` says otherwise.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: Authenticator) -> Self {
+        self.authenticator = Some(authenticator);
+        self
+    }
+
     /// Starts a control plane and waits until it serves.
     ///
     /// # Errors
@@ -61,6 +71,7 @@ impl Options {
 #[derive(Debug)]
 pub struct ControlPlane {
     // Dropped in this order: an API server without its etcd does not end, and both write to the folder.
+    authenticator: Option<Webhook>,
     apiserver: Option<Server>,
     etcd: Server,
     folder: Folder,
@@ -86,7 +97,10 @@ impl ControlPlane {
         parts::ensure(Part::KubeApiserver)?;
         let folder = Folder::new()?;
         let etcd = Server::start(&etcd, etcd_flags(folder.path()), &folder.path().join("etcd.log"))?;
+        let authenticator =
+            options.authenticator.map(|it| Webhook::prepare(it, folder.path(), free_port()?)).transpose()?;
         let mut plane = Self {
+            authenticator,
             apiserver: None,
             etcd,
             folder,
@@ -98,6 +112,9 @@ impl ControlPlane {
         plane.write_tokens(options.users)?;
         plane.wait_for_etcd()?;
         plane.start_apiserver_on_a_free_port()?;
+        if let Some(authenticator) = &mut plane.authenticator {
+            authenticator.start()?;
+        }
         Ok(plane)
     }
 
@@ -262,6 +279,10 @@ impl ControlPlane {
             // It would hold every pod back until a controller manager has made a ServiceAccount.
             "--disable-admission-plugins=ServiceAccount".to_owned(),
         ];
+        if let Some(authenticator) = &self.authenticator {
+            let path = authenticator.kubeconfig_path();
+            flags.push(format!("--authentication-token-webhook-config-file={}", path.display()));
+        }
         flags.extend(self.apiserver_flags.iter().cloned());
         flags
     }
@@ -296,7 +317,7 @@ impl ControlPlane {
 }
 
 /// Looks until it finds nothing missing.
-fn wait_until_ready(
+pub(crate) fn wait_until_ready(
     name: &'static str,
     log: &Path,
     server: &mut Server,

@@ -93,7 +93,7 @@ pub enum Error {
 
 /// Only the parts of a setup-envtest folder can come from elsewhere.
 fn instead_of_building(part: &str) -> &'static str {
-    if part.starts_with("aws-auth-reader") || part.starts_with("helm") {
+    if ["aws-auth-reader", "aws-iam-authenticator", "helm"].iter().any(|own| part.starts_with(own)) {
         "."
     } else {
         ", or set KUBEBUILDER_ASSETS to a folder that holds kube-apiserver, etcd and kubectl (setup-envtest \

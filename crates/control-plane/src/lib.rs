@@ -11,10 +11,12 @@
 //! Tests that touch aws-auth, of which a cluster has one, take a control plane each: one core is busy with it for
 //! 2.5 s, and it takes 310 MB. Others can share one in a `static`: it ends with the process, without `Drop`.
 
+mod authenticator;
 mod control_plane;
 mod error;
 pub mod parts;
 mod process;
 
+pub use authenticator::Authenticator;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;

@@ -33,6 +33,8 @@ pub enum Part {
     Helm,
     /// Reads aws-auth with aws-iam-authenticator's own code, as EKS does.
     AwsAuthReader,
+    /// The server that turns tokens into users, as on EKS; also the client that makes tokens.
+    AwsIamAuthenticator,
 }
 
 /// The path of `part`'s program, which is built first if need be.
@@ -58,6 +60,7 @@ impl Part {
             Part::Kubectl => "kubectl",
             Part::Helm => "helm",
             Part::AwsAuthReader => "aws-auth-reader",
+            Part::AwsIamAuthenticator => "aws-iam-authenticator",
         }
     }
 }
@@ -87,11 +90,17 @@ impl Recipe {
             Part::Helm => ("helm", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", "1 minute"),
             Part::Etcd => ("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", "half a minute"),
             Part::AwsAuthReader => ("aws-auth-reader", ".", "sigs.k8s.io/aws-iam-authenticator", "2 minutes"),
+            Part::AwsIamAuthenticator => (
+                "aws-auth-reader",
+                "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator",
+                "sigs.k8s.io/aws-iam-authenticator",
+                "2 minutes",
+            ),
         };
         let told = match part {
             // Helm asks the API server for its version, and charts say which they need.
             Part::KubeApiserver => Some("k8s.io/component-base/version"),
-            Part::Etcd | Part::Kubectl | Part::Helm | Part::AwsAuthReader => None,
+            Part::Etcd | Part::Kubectl | Part::Helm | Part::AwsAuthReader | Part::AwsIamAuthenticator => None,
         };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(folder);
         Self { program: part.program(), folder, package, module, takes, told }
@@ -187,7 +196,7 @@ impl Workshop {
     /// The part, if somebody else has put it on this machine.
     fn ready_made(&self, part: Part) -> Option<PathBuf> {
         let in_assets = match part {
-            Part::Helm | Part::AwsAuthReader => None,
+            Part::Helm | Part::AwsAuthReader | Part::AwsIamAuthenticator => None,
             Part::KubeApiserver | Part::Etcd | Part::Kubectl => self.assets.clone(),
         };
         let on_path = (part == Part::Kubectl).then(|| env::split_paths(&self.path)).into_iter().flatten();

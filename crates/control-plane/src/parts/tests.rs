@@ -138,7 +138,14 @@ fn what_somebody_else_has_put_on_the_machine_is_not_built() {
 
 #[test]
 fn every_part_knows_its_version() {
-    for part in [Part::KubeApiserver, Part::Etcd, Part::Kubectl, Part::Helm, Part::AwsAuthReader] {
+    for part in [
+        Part::KubeApiserver,
+        Part::Etcd,
+        Part::Kubectl,
+        Part::Helm,
+        Part::AwsAuthReader,
+        Part::AwsIamAuthenticator,
+    ] {
         let name = Recipe::of(part).wants().unwrap().part;
         let version = name.strip_prefix(part.program()).unwrap();
         assert!(version.starts_with(" v") && version.contains('.'), "{name}");
