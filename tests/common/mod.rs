@@ -4,7 +4,7 @@
 mod cluster;
 mod metrics;
 mod operator;
-mod permissions;
+pub mod permissions;
 mod proxy;
 mod versions;
 

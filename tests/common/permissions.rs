@@ -59,7 +59,7 @@ impl Cluster {
 }
 
 /// The chart's roles and bindings of the operator, for the tests' user, whose Lease is in kube-system.
-fn manifests() -> Vec<Value> {
+pub fn manifests() -> Vec<Value> {
     let text = CHART.replace("namespace: aws-auth-operator", "namespace: kube-system");
     let objects: Vec<Value> = text
         .split("\n---\n")
