@@ -68,7 +68,7 @@ impl World {
             let crd = format!("crd/iammappings.{group}");
             plane.kubectl(&["wait", "--for=condition=Established", &crd, "--timeout=60s"], None)?;
         }
-        let cluster = Cluster { kubeconfig: Some(plane.kubeconfig_path()), context: None };
+        let cluster = Cluster { kubeconfig: Some(plane.kubeconfig_path()), ..Cluster::default() };
         let client = client::connect(&cluster, &Telemetry::default()).await?;
         tokio::time::sleep(SETTLING).await;
         Ok(Self { plane, client })

@@ -170,7 +170,7 @@ impl Background {
         let file = File::create(&log).with_context(|| format!("create {}", log.display()))?;
         tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(file)).init();
         let options = Options {
-            cluster: Cluster { kubeconfig: Some(plane.kubeconfig_path()), context: None },
+            cluster: Cluster { kubeconfig: Some(plane.kubeconfig_path()), ..Cluster::default() },
             settings: config::load(Path::new(&example("quickstart/config.yaml")))?,
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

@@ -1,19 +1,33 @@
-//! The command line. Not here: what the commands do when they are not about arguments and exit codes.
+//! The command line: which commands there are, and how each ends. Every command has a module of its own; `source` is
+//! where they read from, `output` how they answer.
 
 mod crd;
+mod explain;
+mod import;
+mod output;
+mod plan;
 mod run;
+mod source;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use output::Exit;
+
+/// kubectl finds its plugins by their file names: as this one, we are `kubectl iam-mapping`.
+const PLUGIN: &str = "kubectl-iam_mapping";
 
 const EXAMPLES: &str = "\
 Examples:
   Install the CRD:                     aws-auth-operator crd | kubectl apply -f -
   Run against the current context:     aws-auth-operator run
   Only watch and report:               aws-auth-operator run --config observe.yaml   (mode: Observe)
+  What would these files change?       aws-auth-operator plan -f mappings/
+  Who does this session become?        aws-auth-operator explain arn:aws:sts::111122223333:assumed-role/dev/jane
 
-In a pod it uses the pod's ServiceAccount; elsewhere KUBECONFIG or ~/.kube/config, as kubectl does.";
+In a pod it uses the pod's ServiceAccount; elsewhere KUBECONFIG or ~/.kube/config, as kubectl does. As a kubectl plugin
+(kubectl-iam_mapping on the PATH) it is kubectl iam-mapping.";
 
 /// Turns IamMapping objects into EKS's kube-system/aws-auth, and never locks anybody out.
 ///
@@ -31,18 +45,32 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Crd(crd::Arguments),
+    Plan(plan::Arguments),
+    Explain(explain::Arguments),
+    Import(import::Arguments),
 }
 
-/// Parses the arguments and does as they say. Exit code 1 means that something stands in the way that trying again does
-/// not change, 2 that the arguments make no sense.
+/// Parses the arguments and does as they say. Exit code 1 means that something stands in the way: wrong arguments, a
+/// file that cannot be read, a cluster that does not answer. What 2 and 3 mean is each command's own.
 #[must_use]
 pub fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(arguments),
-        Command::Crd(arguments) => crd::print(&arguments),
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody reads any more: then nobody misses it.
+            _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match arguments.command {
+        Command::Run(arguments) => run::run(arguments).map(|()| Exit::Done),
+        Command::Crd(arguments) => crd::print(&arguments).map(|()| Exit::Done),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -50,10 +78,23 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn parse() -> Result<Arguments, clap::Error> {
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    let is_plugin = called.as_deref().and_then(|path| path.file_stem()).is_some_and(|name| name == PLUGIN);
+    let mut command = Arguments::command();
+    if is_plugin {
+        command = command.bin_name("kubectl iam-mapping");
+    }
+    let matches = command.try_get_matches()?;
+    Arguments::from_arg_matches(&matches).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error,
+        _ => error.format(&mut Arguments::command()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_arguments_make_sense_to_clap() {

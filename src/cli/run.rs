@@ -50,7 +50,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         None => Settings::default(),
     };
     let options = Options {
-        cluster: Cluster { kubeconfig: arguments.kubeconfig, context: arguments.context },
+        cluster: Cluster {
+            kubeconfig: arguments.kubeconfig,
+            context: arguments.context,
+            ..Cluster::default()
+        },
         settings,
         lease_namespace: arguments.lease_namespace,
         listen: arguments.listen,

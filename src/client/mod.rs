@@ -35,6 +35,8 @@ pub struct Cluster {
     pub kubeconfig: Option<PathBuf>,
     /// `--context`; without it the kubeconfig's current one.
     pub context: Option<String>,
+    /// `--as`: the user to act as.
+    pub impersonate: Option<String>,
 }
 
 /// Why there is no connection to make.
@@ -96,7 +98,10 @@ impl Cluster {
 /// # Errors
 /// When there is no usable kubeconfig and no pod's account.
 pub async fn connect(cluster: &Cluster, telemetry: &Telemetry) -> Result<Client, ConnectError> {
-    let config = cluster.config().await?;
+    let mut config = cluster.config().await?;
+    if let Some(user) = &cluster.impersonate {
+        config.auth_info.impersonate = Some(user.clone());
+    }
     if let Some(proxy) = &config.proxy_url {
         return Err(ConnectError::Proxy(proxy.to_string()));
     }

@@ -49,7 +49,7 @@ impl InProcess {
     /// Starts one with this kubeconfig and waits for nothing.
     pub fn through(kubeconfig: &Path) -> Self {
         let options = Options {
-            cluster: Connection { kubeconfig: Some(kubeconfig.to_owned()), context: None },
+            cluster: Connection { kubeconfig: Some(kubeconfig.to_owned()), ..Connection::default() },
             settings: Settings::default(),
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

@@ -56,6 +56,7 @@ pub mod entry;
 pub mod fold;
 pub mod glob;
 pub mod guards;
+pub mod import;
 pub mod lint;
 pub mod lookup;
 pub mod mapping;
@@ -70,6 +71,7 @@ pub mod spelling;
 pub mod template;
 pub mod time;
 pub mod verify;
+pub mod why_not;
 pub mod window;
 pub mod yaml;
 

@@ -1,0 +1,103 @@
+//! What every command prints the same way: formats, colours, exit codes.
+//!
+//! Answers go to standard output, progress and remarks to standard error. Colours are for terminals only, and `NO_COLOR`
+//! turns them off there too.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// Good: what comes, who gets in.
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+/// Bad: what goes, who does not get in.
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+/// What to look at twice.
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+/// Headings.
+pub(super) const BOLD: Style = Style::new().bold();
+/// What is only there for orientation.
+pub(super) const DIM: Style = Style::new().dimmed();
+
+/// How a command that did its work ends. What went wrong is an error, exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Nothing is to be done.
+    Done,
+    /// Something is to be done.
+    Changes,
+    /// Something that was asked for is held or refused.
+    Held,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Changes => Self::from(2),
+            Exit::Held => Self::from(3),
+        }
+    }
+}
+
+/// Writes `text` to standard output; colours go where there is no terminal.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::AutoStream::auto(io::stdout().lock());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("standard output"),
+    }
+}
+
+/// A remark beside the answer.
+pub(super) fn note(text: &str) {
+    anstream::eprintln!("{DIM}note: {text}{DIM:#}");
+}
+
+/// JSON for programs.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
+    let mut text = serde_json::to_string_pretty(value).context("JSON")?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// YAML for programs: long texts stay in one line or as they are, so that nothing is folded.
+pub(super) fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options).context("YAML")
+}
+
+/// Text that others chose, for a line of ours: what could move the cursor or hide is shown as an escape.
+pub(super) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let hides = c.is_control()
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+        if hides {
+            // Writing to a String cannot fail.
+            _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// `1 change`, `2 changes`.
+pub(super) fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_cannot_move_the_cursor() {
+        assert_eq!(plain("a\u{1b}[2Jb\u{202e}\n"), "a\\u{1b}[2Jb\\u{202e}\\u{a}");
+    }
+}

@@ -1,0 +1,174 @@
+//! YAML streams and JSON as a list of objects, each with the line that it begins in.
+//!
+//! Documents are told apart by their `---` lines before they are parsed, so that an error names the line in the file and
+//! one file of thousands is not held in memory twice. `List`s are taken apart. Not here: what the objects mean.
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use super::files::Text;
+
+/// One object.
+#[derive(Debug)]
+pub(in crate::cli) struct Document {
+    /// The line of the file in which it begins, from 1.
+    pub(in crate::cli) line: usize,
+    /// What it says.
+    pub(in crate::cli) value: Value,
+}
+
+impl Document {
+    /// `kind`, empty where there is none.
+    pub(in crate::cli) fn kind(&self) -> &str {
+        self.value.get("kind").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// `apiVersion`, empty where there is none.
+    pub(in crate::cli) fn api_version(&self) -> &str {
+        self.value.get("apiVersion").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// `metadata.name`, empty where there is none.
+    pub(in crate::cli) fn name(&self) -> &str {
+        self.value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// `metadata.namespace`, empty where there is none.
+    pub(in crate::cli) fn namespace(&self) -> &str {
+        self.value.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// Every object of a file, items of lists one by one.
+pub(in crate::cli) fn documents(file: &Text) -> anyhow::Result<Vec<Document>> {
+    let mut all = Vec::new();
+    if file.text.trim_start().starts_with('{') {
+        let values = serde_json::Deserializer::from_str(&file.text).into_iter::<Value>();
+        for value in values {
+            let value = value.map_err(|error| {
+                anyhow::anyhow!(
+                    "{}:{}:{}: not valid JSON: {}",
+                    file.name,
+                    error.line(),
+                    error.column(),
+                    without_place(&error.to_string())
+                )
+            })?;
+            push(&mut all, Document { line: 1, value })?;
+        }
+        return Ok(all);
+    }
+    for (line, text) in split(&file.text) {
+        if let Some(value) = parse(&file.name, line, text)? {
+            push(&mut all, Document { line, value }).with_context(|| format!("{}:{line}", file.name))?;
+        }
+    }
+    Ok(all)
+}
+
+fn push(all: &mut Vec<Document>, document: Document) -> anyhow::Result<()> {
+    let list = document.kind().ends_with("List") && document.value.get("items").is_some();
+    if !list {
+        all.push(document);
+        return Ok(());
+    }
+    let Document { line, mut value } = document;
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let api_version = value.get("apiVersion").cloned().unwrap_or_default();
+    match value.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => {
+            for mut value in items {
+                // The API server leaves both out of the items of a typed list.
+                if let (Some(object), Some(kind)) = (value.as_object_mut(), kind.strip_suffix("List"))
+                    && !kind.is_empty()
+                {
+                    object.entry("kind").or_insert_with(|| kind.into());
+                    object.entry("apiVersion").or_insert_with(|| api_version.clone());
+                }
+                all.push(Document { line, value });
+            }
+            Ok(())
+        }
+        Some(Value::Null) | None => Ok(()),
+        Some(_) => bail!("items of kind {kind} is no list"),
+    }
+}
+
+/// The texts between `---` lines, each with its first line's number. Such a line ends whatever stands before it, block
+/// scalars among it.
+fn split(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut documents = Vec::new();
+    let (mut start, mut first, mut at) = (0, 1, 0);
+    for (n, line) in text.split_inclusive('\n').enumerate() {
+        let rest = line.strip_prefix("---");
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n'])) {
+            documents.push((first, text.get(start..at).unwrap_or_default()));
+            // The marker may carry content of its own (`--- {…}`).
+            (start, first) = (at, n + 1);
+        }
+        at += line.len();
+    }
+    documents.push((first, text.get(start..).unwrap_or_default()));
+    documents.into_iter()
+}
+
+fn parse(file: &str, line: usize, text: &str) -> anyhow::Result<Option<Value>> {
+    let content = |line: &str| {
+        let line = line.trim();
+        !(line.is_empty() || line.starts_with('#') || line == "---" || line == "...")
+    };
+    if !text.lines().any(content) {
+        return Ok(None);
+    }
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| {
+        let place = error.location();
+        let at = place.map_or(0, |at| usize::try_from(at.line()).unwrap_or(1) - 1);
+        let column = place.map_or(1, |at| at.column());
+        anyhow::anyhow!(
+            "{file}:{}:{column}: not valid YAML: {}",
+            line + at,
+            without_place(&error.without_snippet().to_string())
+        )
+    })?;
+    Ok((!value.is_null()).then_some(value))
+}
+
+/// The place comes first, where editors look for it; parsers put it at the end.
+fn without_place(message: &str) -> &str {
+    message.rfind(" at line ").and_then(|at| message.get(..at)).unwrap_or(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Text {
+        Text { name: "x.yaml".to_owned(), text: text.to_owned() }
+    }
+
+    fn lines(text: &str) -> Vec<usize> {
+        documents(&file(text)).unwrap().iter().map(|document| document.line).collect()
+    }
+
+    #[test]
+    fn documents_are_found_with_their_lines_and_empty_ones_are_none() {
+        assert_eq!(lines("a: 1\n---\n# nothing\n---\nb: 2\n--- # remark\nc: 3\n...\n"), [1, 4, 6]);
+        assert_eq!(lines("---\r\na: 1\r\n---\r\nb: 2\r\n"), [1, 3]);
+        assert_eq!(lines("a: |\n  text\n  --- not one\n ---\n"), [1]);
+        assert_eq!(lines("{\"a\": 1}\n{\"b\": 2}"), [1, 1]);
+    }
+
+    #[test]
+    fn an_error_names_the_line_of_the_file() {
+        let error = documents(&file("a: 1\n---\nb: [1\nc: 2\n")).unwrap_err().to_string();
+        assert!(error.starts_with("x.yaml:"), "{error}");
+        assert!(error.starts_with("x.yaml:4") || error.starts_with("x.yaml:5"), "{error}");
+    }
+
+    #[test]
+    fn items_of_a_list_are_objects_of_their_own() {
+        let all = documents(&file("kind: ConfigMapList\napiVersion: v1\nitems:\n- data: {a: b}\n")).unwrap();
+        assert_eq!((all[0].kind(), all[0].api_version()), ("ConfigMap", "v1"));
+        assert_eq!(documents(&file("kind: List\nitems: null\n")).unwrap().len(), 0);
+    }
+}
