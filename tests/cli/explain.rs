@@ -17,6 +17,11 @@ const ROLES: &str = "- rolearn: arn:aws:iam::111122223333:role/dev
 ";
 const JANE: &str = "arn:aws:sts::111122223333:assumed-role/dev/jane@example.com";
 
+/// The roles as they stand below `mapRoles: |`.
+fn indented() -> String {
+    ROLES.lines().flat_map(|line| ["    ", line, "\n"]).collect()
+}
+
 #[test]
 fn a_session_is_told_its_username_groups_entry_and_what_is_shadowed() {
     let file = Files::new();
@@ -81,7 +86,7 @@ fn what_no_caller_can_be_is_told_so() {
 
 #[test]
 fn aws_auth_is_taken_in_every_form_in_which_people_have_it() {
-    let indented: String = ROLES.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = indented();
     let yaml = format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\ndata:\n  mapRoles: |\n{indented}"
     );
@@ -121,7 +126,7 @@ fn a_bare_list_is_of_the_key_that_its_fields_are_of() {
 
 #[test]
 fn the_line_for_people_is_the_line_of_the_file() {
-    let indented: String = ROLES.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = indented();
     let text = format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\ndata:\n  mapRoles: |\n{indented}"
     );

@@ -343,8 +343,9 @@ mod tests {
     }
 
     fn names(arns: &[&str]) -> Vec<String> {
-        let text: String = arns.iter().map(|arn| format!("- {{rolearn: '{arn}', username: u}}\n")).collect();
-        imported(Key::MapRoles, &text).drafts.into_iter().map(|draft| draft.name).collect()
+        let items: Vec<String> =
+            arns.iter().map(|arn| format!("- {{rolearn: '{arn}', username: u}}\n")).collect();
+        imported(Key::MapRoles, &items.concat()).drafts.into_iter().map(|draft| draft.name).collect()
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Answer {
             None if question.private_dns_names.is_empty() => Some(template::EC2_PRIVATE_DNS_NAME.to_owned()),
             known => known.map(|(_, name)| name.clone()),
         };
-        caller.access_key_id = question.access_key_id.unwrap_or(template::ACCESS_KEY_ID).to_owned();
+        question.access_key_id.unwrap_or(template::ACCESS_KEY_ID).clone_into(&mut caller.access_key_id);
         let readings = || Key::ALL.map(|key| (key, aws_auth.key(key).reading()));
         let outcome = Lookup::new(readings()).find(&caller, &question.options);
         let mut answer = Self {

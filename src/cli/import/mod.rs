@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             }
         }
         None if arguments.output == Some(Format::Json) => {
-            output::print(&output::json(&write::list(&import.drafts))?)?
+            output::print(&output::json(&write::list(&import.drafts))?)?;
         }
         None => output::print(&write::documents(&import.drafts))?,
     }

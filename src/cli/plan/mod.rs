@@ -12,6 +12,7 @@ use aws_auth::aws_auth::AwsAuth;
 use aws_auth::mapping::Mapping;
 use aws_auth::plan::{Input, Plan};
 use aws_auth::settings::{Mode, Settings};
+use aws_auth::situation::Situation;
 use clap::{Args, ValueEnum};
 
 use super::output::{self, Exit, count};
@@ -82,6 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         cluster: standing.cluster,
         settings: &settings,
         now,
+        situation: Situation::none(),
     };
     let plan = aws_auth::plan::plan(&input);
     let after = plan.write.as_ref().unwrap_or(&standing.aws_auth);
@@ -107,7 +109,9 @@ pub(super) fn after(
     let settings = Settings { mode: Mode::Enforce, ..settings.clone() };
     let mappings: Vec<&Mapping> = mappings.iter().collect();
     let (aws_auth, cluster) = (&standing.aws_auth, standing.cluster);
-    aws_auth::plan::plan(&Input { mappings: &mappings, aws_auth, cluster, settings: &settings, now }).write
+    let situation = Situation::none();
+    let input = Input { mappings: &mappings, aws_auth, cluster, settings: &settings, now, situation };
+    aws_auth::plan::plan(&input).write
 }
 
 fn exit(plan: &Plan<'_>, outcome: &Outcome<'_>) -> Exit {

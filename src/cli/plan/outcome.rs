@@ -52,6 +52,18 @@ pub(super) struct Held<'p> {
     pub(super) key: Option<&'static str>,
     pub(super) principal: Option<&'p str>,
     pub(super) message: &'p str,
+    /// What lets it through, where a person can and its hash is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) approval: Option<Approval>,
+}
+
+/// The hashes that let a held part through.
+#[derive(Debug, Serialize)]
+pub(super) struct Approval {
+    /// Together with all that is held for the same reason.
+    pub(super) all: String,
+    /// By itself.
+    pub(super) only: String,
 }
 
 /// A mapping that does not get what it asks for.
@@ -92,6 +104,10 @@ impl<'p> Outcome<'p> {
                     key: held.key.map(Key::as_str),
                     principal: held.principal.as_deref(),
                     message: &held.message,
+                    approval: held.approval.map(|hashes| Approval {
+                        all: hashes.all.to_string(),
+                        only: hashes.only.to_string(),
+                    }),
                 })
                 .collect(),
             refused: refused

@@ -42,7 +42,7 @@ impl Live {
 
     /// kube-system/aws-auth with the identity of its cluster.
     pub(in crate::cli) fn aws_auth(&self) -> anyhow::Result<Standing> {
-        let namespace: Value = self.get("/api/v1/namespaces/kube-system").map_err(said)?;
+        let namespace: Value = self.get("/api/v1/namespaces/kube-system").map_err(|error| said(&error))?;
         let uid = namespace.pointer("/metadata/uid").and_then(Value::as_str).and_then(Uid::parse);
         let cluster = uid.context("namespace kube-system has no UID")?;
         match self.get::<Value>("/api/v1/namespaces/kube-system/configmaps/aws-auth") {
@@ -51,7 +51,7 @@ impl Live {
                 output::note("the cluster has no ConfigMap kube-system/aws-auth");
                 Ok(config_map::missing(cluster))
             }
-            Err(error) => Err(said(error)),
+            Err(error) => Err(said(&error)),
         }
     }
 
@@ -61,7 +61,7 @@ impl Live {
         match self.list(path) {
             Ok(all) => Ok(Some(all)),
             Err(error) if error.code() == Some(StatusCode::NOT_FOUND) => Ok(None),
-            Err(error) => Err(said(error)),
+            Err(error) => Err(said(&error)),
         }
     }
 
@@ -102,7 +102,7 @@ impl Live {
 }
 
 /// What the API server said, and what to do about it.
-pub(in crate::cli) fn said(error: CallError) -> anyhow::Error {
+pub(in crate::cli) fn said(error: &CallError) -> anyhow::Error {
     match error.code() {
         Some(StatusCode::FORBIDDEN) => anyhow!("{error}; ask for that permission, or use another --context"),
         Some(StatusCode::UNAUTHORIZED) => {
