@@ -86,7 +86,7 @@ impl World {
         let token = self.plane.token_of("operator").unwrap();
         let kubeconfig = self.plane.kubeconfig_with_token("operator", token).unwrap();
         let options = Options {
-            cluster: Connection { kubeconfig: Some(kubeconfig), context: None },
+            cluster: Connection { kubeconfig: Some(kubeconfig), ..Connection::default() },
             settings: config::parse("configuration", configuration).unwrap(),
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
