@@ -58,7 +58,7 @@ fn it_is_installed_upgraded_rolled_back_and_uninstalled_and_no_entry_is_lost() {
     operator.terminate();
 
     helm(&["rollback", RELEASE, "2"]);
-    let config = world.get(&["configmap", RELEASE, "--namespace", NAMESPACE]);
+    let config = world.get(&["configmap", "aws-auth-operator-config", "--namespace", NAMESPACE]);
     assert_eq!(config["data"]["config.yaml"], "mode: Enforce\n");
     let operator = world.run_operator();
     world.map("latest", &[]);

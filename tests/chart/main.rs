@@ -17,6 +17,7 @@ mod admitted;
 mod golden;
 mod helm;
 mod installed;
+mod kustomize;
 mod permissions;
 mod policies;
 mod refused;

@@ -101,7 +101,8 @@ impl World {
     #[track_caller]
     pub fn launch_operator(&self) -> Process {
         let deployment = self.get(&["deployment", RELEASE, "--namespace", NAMESPACE]);
-        let config = self.get(&["configmap", RELEASE, "--namespace", NAMESPACE]);
+        let volume = &deployment["spec"]["template"]["spec"]["volumes"][0]["configMap"]["name"];
+        let config = self.get(&["configmap", volume.as_str().unwrap(), "--namespace", NAMESPACE]);
         let config = file(config["data"]["config.yaml"].as_str().unwrap());
         let arguments: Vec<String> = arguments_of(&deployment)
             .into_iter()
