@@ -36,6 +36,9 @@ fn a_value_of_the_wrong_kind_is_refused_by_name() {
         ("config: {clusterCreator: {ensure: true}}", "/config/clusterCreator"),
         ("config: {guards: {minAdmins: -1}}", "/config/guards/minAdmins"),
         ("config: {policy: {adminGroups: []}}", "/config/policy/adminGroups"),
+        ("config: {policy: {allowedGroups: []}}", "/config/policy/allowedGroups"),
+        ("config: {policy: {usernamePatterns: ['ci:{{SessionName}}']}}", "/config/policy/usernamePatterns/0"),
+        ("config: {guards: {onMissing: Ignore}}", "/config/guards/onMissing"),
         // An account without quotes is a number, whose zeros in front are gone.
         ("config: {policy: {privileged: [044455556666]}}", "/config/policy/privileged/0"),
         ("crds: {keep: 'yes'}", "/crds/keep"),
@@ -47,6 +50,35 @@ fn a_value_of_the_wrong_kind_is_refused_by_name() {
     ] {
         let said = refused(values);
         assert!(said.contains(&format!("at '{place}'")), "{values}: {said}");
+    }
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused_with_both_their_names() {
+    for (config, one, other) in [
+        (
+            "authenticationMode: Api\nclusterCreator: {arn: 'arn:aws:iam::111122223333:role/a', ensure: true}",
+            "clusterCreator.ensure",
+            "authenticationMode",
+        ),
+        (
+            "policy: {allowedAccounts: ['444455556666'], privileged: ['arn:aws:iam::111122223333:role/a']}",
+            "policy.privileged",
+            "policy.allowedAccounts",
+        ),
+        (
+            "policy: {allowedAccounts: ['444455556666'], privileged: ['777788889999']}",
+            "policy.privileged",
+            "policy.allowedAccounts",
+        ),
+    ] {
+        let said = config::parse("x", config).unwrap_err().to_string();
+        assert!(said.contains(one) && said.contains(other), "the operator: {said}");
+        let said = refused(&format!("config: {{{}}}", config.replace('\n', ", ")));
+        assert!(
+            said.contains(&format!("config.{one}")) && said.contains(&format!("config.{other}")),
+            "{said}"
+        );
     }
 }
 

@@ -56,7 +56,7 @@ fn the_schema_knows_exactly_the_keys_of_the_operators_configuration() {
 #[test]
 fn the_chart_leaves_the_operators_defaults_to_the_operator() {
     let text = serde_json::to_string(&values()["config"]).unwrap();
-    assert_eq!(config::parse("values", &text).unwrap(), aws_auth::settings::Settings::default());
+    assert_eq!(config::parse("values", &text).unwrap(), config::parse("values", "").unwrap());
 }
 
 #[test]

@@ -47,8 +47,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 
-{{/* The file that the operator reads. */}}
+{{/* The file that the operator reads. What contradicts itself would stop every new pod, so it stops Helm. */}}
 {{- define "aws-auth-operator.config" -}}
+{{- if and (eq (default "" .Values.config.authenticationMode) "Api") (dig "clusterCreator" "ensure" false .Values.config) }}
+{{- fail "config.clusterCreator.ensure: true and config.authenticationMode: Api contradict each other: with Api aws-auth is not read; take one of them out" }}
+{{- end }}
+{{- with dig "policy" "allowedAccounts" list .Values.config }}
+{{- range dig "policy" "privileged" list $.Values.config }}
+{{- $account := ternary (index (splitList ":" (printf "%s::::" .)) 4) . (hasPrefix "arn:" .) }}
+{{- if not (has $account $.Values.config.policy.allowedAccounts) }}
+{{- fail (printf "config.policy.privileged: %s is of account %s, which is not in config.policy.allowedAccounts: the two contradict each other; add the account there, or take the principal out" . $account) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- toYaml .Values.config }}
 {{- end }}
 
@@ -57,7 +68,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if eq . "Audit" }}[Audit, Warn]{{ else }}[Deny]{{ end }}
 {{- end }}
 
-{{/* aws-auth and the ring of its checkpoints. */}}
+{{/* aws-auth, the ring of its checkpoints, and what was broken when it was restored last. */}}
 {{- define "aws-auth-operator.configMaps" -}}
-["aws-auth"{{ range until 10 }}, "aws-auth-checkpoint-{{ . }}"{{ end }}]
+["aws-auth"{{ range until 10 }}, "aws-auth-checkpoint-{{ . }}"{{ end }}, "aws-auth-checkpoint-broken"]
 {{- end }}
