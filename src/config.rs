@@ -115,11 +115,16 @@ struct Wrong {
 /// # Errors
 /// When it cannot be read, or anything in it is wrong.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    let file = path.display().to_string();
-    match fs::read_to_string(path) {
-        Ok(text) => parse(&file, &text),
-        Err(error) => Err(ConfigError::Unreadable { file, error }),
-    }
+    parse(&path.display().to_string(), &read(path)?)
+}
+
+/// The text of a configuration file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable { file: path.display().to_string(), error };
+    fs::read_to_string(path).map_err(unreadable)
 }
 
 /// Reads a configuration; `file` is what errors call it.

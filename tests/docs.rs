@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use aws_auth::Timestamp;
 use aws_auth::mapping::{Mapping, RawSpec, Spec, SpecError, Uid};
 use aws_auth::plan::{HoldReason, Outcome, Refusal, RefusalRule, Verdict};
-use aws_auth::settings::{AuthenticationMode, Settings};
+use aws_auth::settings::Settings;
 use aws_auth::{Entry, Key};
-use aws_auth_operator::api::status::{Context, status};
+use aws_auth_operator::api::status::{Context, Surroundings, status};
 use aws_auth_operator::api::{IamMapping, convert};
 use aws_auth_operator::config;
 
@@ -203,8 +203,8 @@ fn statuses() -> BTreeMap<String, [BTreeSet<String>; 2]> {
         applied: None,
         announced_end: None,
     };
-    let context =
-        Context { generation: 1, now: Timestamp(0), authentication_mode: AuthenticationMode::ConfigMap };
+    let surroundings = Surroundings::default();
+    let context = Context { generation: 1, now: Timestamp(0), surroundings: &surroundings };
     let mut reasons: BTreeMap<String, [BTreeSet<String>; 2]> = BTreeMap::new();
     for outcome in outcomes() {
         for applied in [None, Some((Key::MapRoles, &entry))] {

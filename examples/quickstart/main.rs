@@ -13,7 +13,7 @@ mod show;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_auth_operator::api::{self, IamMapping};
 use aws_auth_operator::client::Cluster;
-use aws_auth_operator::{Operator, OperatorError, Options, TimeScale, config};
+use aws_auth_operator::{Operator, OperatorError, Options, TimeScale};
 use clap::Parser;
 use control_plane::ControlPlane;
 use control_plane::parts::{self, Part};
@@ -171,7 +171,7 @@ impl Background {
         tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(file)).init();
         let options = Options {
             cluster: Cluster { kubeconfig: Some(plane.kubeconfig_path()), ..Cluster::default() },
-            settings: config::load(Path::new(&example("quickstart/config.yaml")))?,
+            configuration: Some(PathBuf::from(example("quickstart/config.yaml"))),
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             time_scale: TimeScale::default(),

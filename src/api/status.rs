@@ -16,6 +16,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use aws_auth::Timestamp;
 use aws_auth::mapping::Mapping;
@@ -29,26 +30,40 @@ use super::{AppliedEntry, IamMappingStatus};
 const OUTRANKED: &str =
     "; an EKS access entry for the same principal outranks it (authenticationMode is Both)";
 
+/// What every status says alike.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Surroundings {
+    /// Who else may let the principal in.
+    pub authentication_mode: AuthenticationMode,
+    /// Why the configuration that the verdict was made by is not what its file says by now.
+    pub stale: Option<Arc<str>>,
+}
+
 /// What a status says besides the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Context {
+pub struct Context<'a> {
     /// `metadata.generation` of the object that the verdict is about.
     pub generation: i64,
     /// Now; becomes `lastTransitionTime` where a condition changes.
     pub now: Timestamp,
-    /// Who else may let the principal in.
-    pub authentication_mode: AuthenticationMode,
+    /// What all have in common.
+    pub surroundings: &'a Surroundings,
 }
 
 /// The status of a mapping; `None` while its write is on the way, because nothing is known of it before that came back.
 ///
 /// The result equals the previous status when nothing changed, times included.
 #[must_use]
-pub fn status(verdict: &Verdict<'_>, context: &Context, previous: &[Condition]) -> Option<IamMappingStatus> {
+pub fn status(
+    verdict: &Verdict<'_>,
+    context: &Context<'_>,
+    previous: &[Condition],
+) -> Option<IamMappingStatus> {
     if verdict.outcome == Outcome::Pending {
         return None;
     }
-    let conditions = [accepted(verdict), applied(verdict, context), ready(verdict), stalled(verdict)];
+    let conditions =
+        [accepted(verdict), applied(verdict, context), ready(verdict, context), stalled(verdict)];
     Some(IamMappingStatus {
         observed_generation: Some(context.generation),
         principal: verdict.mapping.spec.as_ref().ok().map(|spec| spec.principal().entry_arn()),
@@ -74,12 +89,13 @@ fn announced_end(mapping: &Mapping, now: Timestamp) -> Option<Timestamp> {
 ///
 /// Stable within one process only.
 #[must_use]
-pub fn fingerprint(verdict: &Verdict<'_>, context: &Context) -> u64 {
+pub fn fingerprint(verdict: &Verdict<'_>, context: &Context<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     // UID and generation stand for everything that the spec contributes.
     verdict.mapping.uid.hash(&mut hasher);
     context.generation.hash(&mut hasher);
-    (context.authentication_mode == AuthenticationMode::Both).hash(&mut hasher);
+    (context.surroundings.authentication_mode == AuthenticationMode::Both).hash(&mut hasher);
+    context.surroundings.stale.hash(&mut hasher);
     verdict.applied.hash(&mut hasher);
     verdict.outcome.reason().hash(&mut hasher);
     verdict.outcome.message().hash(&mut hasher);
@@ -117,7 +133,7 @@ struct Fact {
 }
 
 impl Fact {
-    fn condition(self, context: &Context, previous: &[Condition]) -> Condition {
+    fn condition(self, context: &Context<'_>, previous: &[Condition]) -> Condition {
         let status = self.truth.as_str();
         let unchanged = previous.iter().find(|old| old.type_ == self.type_ && old.status == status);
         Condition {
@@ -154,7 +170,7 @@ fn accepted(verdict: &Verdict<'_>) -> Fact {
 }
 
 /// Whether aws-auth holds the entry that the object asks for.
-fn applied(verdict: &Verdict<'_>, context: &Context) -> Fact {
+fn applied(verdict: &Verdict<'_>, context: &Context<'_>) -> Fact {
     let holds = match &verdict.outcome {
         Outcome::Applied | Outcome::AlreadyPresent => true,
         Outcome::Expired | Outcome::NotRead => false,
@@ -177,7 +193,7 @@ fn applied(verdict: &Verdict<'_>, context: &Context) -> Fact {
         }
         (false, _, None) => "aws-auth holds no entry of this object".to_owned(),
     };
-    if holds && context.authentication_mode == AuthenticationMode::Both {
+    if holds && context.surroundings.authentication_mode == AuthenticationMode::Both {
         message.push_str(OUTRANKED);
     }
     Fact { type_: "Applied", truth: Truth::of(holds), reason: verdict.outcome.reason(), message }
@@ -195,7 +211,7 @@ fn stands_as_asked(verdict: &Verdict<'_>) -> bool {
 }
 
 /// Whether what was asked for is so.
-fn ready(verdict: &Verdict<'_>) -> Fact {
+fn ready(verdict: &Verdict<'_>, context: &Context<'_>) -> Fact {
     let stands = verdict.applied.is_some();
     let holds = match &verdict.outcome {
         Outcome::Applied | Outcome::AlreadyPresent | Outcome::Expired => true,
@@ -217,6 +233,13 @@ fn ready(verdict: &Verdict<'_>) -> Fact {
     };
     if stands && matches!(verdict.outcome, Outcome::Invalid(_) | Outcome::Refused(_)) {
         message.push_str("; the entry applied before still grants access (status.applied): delete this object to revoke it");
+    }
+    // Whoever has just changed the configuration for this object looks here.
+    if let (Outcome::Refused(_) | Outcome::Observed | Outcome::NotRead, Some(why)) =
+        (&verdict.outcome, &context.surroundings.stale)
+    {
+        message.push_str("; the configuration file says something else by now, but is not used: ");
+        message.push_str(why);
     }
     Fact { type_: "Ready", truth: Truth::of(holds), reason: verdict.outcome.reason(), message }
 }
@@ -266,8 +289,10 @@ mod tests {
 
     use super::*;
 
-    const AT: Context =
-        Context { generation: 7, now: Timestamp(1_000), authentication_mode: AuthenticationMode::ConfigMap };
+    static ALONE: Surroundings =
+        Surroundings { authentication_mode: AuthenticationMode::ConfigMap, stale: None };
+    static BOTH: Surroundings = Surroundings { authentication_mode: AuthenticationMode::Both, stale: None };
+    static AT: Context<'_> = Context { generation: 7, now: Timestamp(1_000), surroundings: &ALONE };
 
     fn mapping() -> Mapping {
         let spec = Spec::parse(RawSpec {
@@ -418,7 +443,7 @@ mod tests {
         let (mapping, entry) = (mapping(), entry("dev"));
         let verdict =
             Verdict { mapping: &mapping, outcome: Outcome::Applied, applied: Some((Key::MapRoles, &entry)) };
-        let both = Context { authentication_mode: AuthenticationMode::Both, ..AT };
+        let both = Context { surroundings: &BOTH, ..AT };
         let message =
             |context| condition(&status(&verdict, context, &[]).unwrap(), "Applied").message.clone();
         assert!(message(&both).contains("access entry"));
@@ -437,17 +462,35 @@ mod tests {
         );
         let others = [
             fingerprint(&verdict(Outcome::Applied, &entry), &Context { generation: 8, ..AT }),
-            fingerprint(
-                &verdict(Outcome::Applied, &entry),
-                &Context { authentication_mode: AuthenticationMode::Both, ..AT },
-            ),
+            fingerprint(&verdict(Outcome::Applied, &entry), &Context { surroundings: &BOTH, ..AT }),
+            fingerprint(&verdict(Outcome::Applied, &entry), &Context { surroundings: &stale(), ..AT }),
             fingerprint(&verdict(Outcome::Paused, &entry), &AT),
             fingerprint(&verdict(Outcome::Paused, &older), &AT),
             fingerprint(&verdict(held(), &entry), &AT),
             fingerprint(&verdict(conflict(), &entry), &AT),
         ];
         let distinct: std::collections::BTreeSet<u64> = others.into_iter().chain([applied]).collect();
-        assert_eq!(distinct.len(), 7);
+        assert_eq!(distinct.len(), 8);
+    }
+
+    fn stale() -> Surroundings {
+        Surroundings { stale: Some("config.yaml:3:3: unknown field".into()), ..Surroundings::default() }
+    }
+
+    #[test]
+    fn what_the_configuration_decides_says_where_a_newer_one_is_broken_and_nothing_else_does() {
+        let (mapping, stale) = (mapping(), stale());
+        let ready = |outcome| {
+            let verdict = Verdict { mapping: &mapping, outcome, applied: None };
+            let status = status(&verdict, &Context { surroundings: &stale, ..AT }, &[]).unwrap();
+            condition(&status, "Ready").message.clone()
+        };
+        for outcome in [refused(), Outcome::Observed, Outcome::NotRead] {
+            assert!(ready(outcome).ends_with("is not used: config.yaml:3:3: unknown field"));
+        }
+        for outcome in [Outcome::Applied, conflict(), held(), Outcome::Expired] {
+            assert!(!ready(outcome).contains("config.yaml"));
+        }
     }
 
     #[test]

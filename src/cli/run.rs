@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use aws_auth::settings::Settings;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Cluster;
-use crate::config;
 use crate::telemetry::logs::{self, LogFormat};
 use crate::{Operator, Options, TimeScale};
 
@@ -20,7 +18,8 @@ use crate::{Operator, Options, TimeScale};
 /// API server that is down are retried; /readyz and the log say what is missing.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Configuration: mode, clusterCreator, protected, policy, guards. Without it the defaults hold.
+    /// Configuration: mode, clusterCreator, protected, policy, guards; read again when it changes. Without it the defaults
+    /// hold.
     #[arg(long, value_name = "FILE", env = "AWS_AUTH_OPERATOR_CONFIG")]
     config: Option<PathBuf>,
     /// Kubeconfig to use instead of KUBECONFIG, ~/.kube/config or the pod's ServiceAccount.
@@ -45,17 +44,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     logs::init(arguments.log_format);
-    let settings = match &arguments.config {
-        Some(path) => config::load(path)?,
-        None => Settings::default(),
-    };
     let options = Options {
         cluster: Cluster {
             kubeconfig: arguments.kubeconfig,
             context: arguments.context,
             ..Cluster::default()
         },
-        settings,
+        configuration: arguments.config,
         lease_namespace: arguments.lease_namespace,
         listen: arguments.listen,
         time_scale: arguments.time_scale,

@@ -149,6 +149,12 @@ pub(super) fn refused(why: &str) -> Notice {
     Notice { about: About::AwsAuth, weight: Weight::Warning, reason: "WriteRefused", note }
 }
 
+/// A configuration file that is not used.
+pub(super) fn config_stale(why: &str) -> Notice {
+    let note = format!("the configuration file is not used, and the one from before is in force: {why}");
+    Notice { about: About::AwsAuth, weight: Weight::Warning, reason: "ConfigStale", note }
+}
+
 /// The end of a mapping, when it is near.
 pub(super) fn expires_soon(mapping: &Mapping, now: Timestamp) -> Option<Notice> {
     let end = end(mapping)?;

@@ -65,6 +65,8 @@ pub(super) struct Durations {
     pub(super) watch: Duration,
     /// Everything is looked at afresh this often, whatever the watches say.
     pub(super) resync: Duration,
+    /// How often the configuration file is looked at.
+    pub(super) reload: Duration,
     /// A burst of changes is over when nothing changed for this long.
     pub(super) quiet: Duration,
     /// Nobody waits longer than this for a burst to end.
@@ -99,6 +101,7 @@ impl Durations {
             retry: deadline(s(2)),
             watch: short(s(290)),
             resync: short(Duration::from_mins(5)),
+            reload: short(s(2)),
             quiet: short(ms(50)),
             longest_wait: short(ms(500)),
             refill: short(s(1)),

@@ -5,6 +5,7 @@
 mod announce;
 mod backoff;
 mod clients;
+mod configuration;
 mod confirm;
 mod crd;
 mod durations;
@@ -20,23 +21,24 @@ mod status_writer;
 mod target;
 
 use std::fs;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use aws_auth::mapping::Uid;
-use aws_auth::settings::Settings;
 use futures::FutureExt as _;
 use kube::Client;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::watch::Sender;
 
 use crate::client::{self, CallError, Cluster, ConnectError, call};
+use crate::config::ConfigError;
 use crate::telemetry::health::Gate;
 use crate::telemetry::{Telemetry, http};
 use backoff::Backoff;
+use configuration::{Configuration, File};
 use durations::Durations;
 use engine::{Engine, Parts};
 use lease::Candidate;
@@ -52,8 +54,8 @@ const POD_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/names
 pub struct Options {
     /// Which cluster.
     pub cluster: Cluster,
-    /// The configuration.
-    pub settings: Settings,
+    /// The configuration file, read again whenever it changes; without it the defaults hold.
+    pub configuration: Option<PathBuf>,
     /// Where the Lease is; without it the pod's own namespace, or `kube-system` outside of a pod.
     pub lease_namespace: Option<String>,
     /// Where `/livez`, `/readyz` and `/metrics` are served; port 0 takes a free one.
@@ -65,6 +67,9 @@ pub struct Options {
 /// Why an operator cannot start or go on, and trying again would not help.
 #[derive(Debug, Error)]
 pub enum OperatorError {
+    /// The configuration file.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
     /// No cluster to talk to.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -79,7 +84,8 @@ pub enum OperatorError {
 /// An operator with its connection and its HTTP port, not yet at work. Several can live in one process.
 pub struct Operator {
     client: Client,
-    settings: Arc<Settings>,
+    configuration: Sender<Configuration>,
+    file: Option<File>,
     durations: Durations,
     identity: String,
     lease_namespace: String,
@@ -89,12 +95,13 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Loads the kubeconfig and takes the port. The API server is not asked for anything yet.
+    /// Reads the configuration and the kubeconfig, and takes the port. The API server is not asked for anything yet.
     ///
     /// # Errors
-    /// When there is no kubeconfig, or the port is taken.
+    /// When the configuration is wrong, there is no kubeconfig, or the port is taken.
     pub async fn bind(options: Options) -> Result<Self, OperatorError> {
         let telemetry = Telemetry::default();
+        let (file, settings) = options.configuration.map(File::read).transpose()?.unzip();
         let client = client::connect(&options.cluster, &telemetry).await?;
         let listen = |error| OperatorError::Listen(options.listen, error);
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
@@ -105,11 +112,10 @@ impl Operator {
             None => read_line(Path::new(POD_NAMESPACE)).unwrap_or_else(|| NAMESPACE.to_owned()),
         };
         let durations = Durations::at(options.time_scale);
-        let mut settings = options.settings;
-        settings.guards.durations = durations.guards;
         Ok(Self {
             client,
-            settings: Arc::new(settings),
+            configuration: Sender::new(Configuration::of(settings.unwrap_or_default(), &durations)),
+            file,
             durations,
             identity,
             lease_namespace,
@@ -130,9 +136,19 @@ impl Operator {
     /// # Errors
     /// When the HTTP server breaks. Everything else is retried.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), OperatorError> {
-        let Self { client, settings, durations, identity, lease_namespace, listener, address, telemetry } =
-            self;
-        tracing::info!(%address, identity, lease_namespace, mode = ?settings.mode, "starting");
+        let Self {
+            client,
+            configuration,
+            file,
+            durations,
+            identity,
+            lease_namespace,
+            listener,
+            address,
+            telemetry,
+        } = self;
+        let mode = configuration.borrow().settings.mode;
+        tracing::info!(%address, identity, lease_namespace, ?mode, "starting");
         let shutdown = shutdown.shared();
         let work = async {
             let Some(cluster) = before(shutdown.clone(), cluster_uid(&client, &durations, &telemetry)).await
@@ -149,7 +165,7 @@ impl Operator {
             let parts = Parts {
                 client,
                 cluster,
-                settings,
+                configuration: configuration.subscribe(),
                 durations,
                 identity,
                 tenure: candidate.tenure(),
@@ -168,12 +184,19 @@ impl Operator {
             }
             candidate.release().await;
         };
+        let reload = async {
+            match file {
+                Some(file) => file.follow(&durations, &configuration, &telemetry).await,
+                None => pending().await,
+            }
+        };
         let deadline = async {
             shutdown.clone().await;
             tokio::time::sleep(durations.shutdown).await;
         };
         tokio::select! {
             () = work => tracing::info!("stopped"),
+            () = reload => {}
             () = deadline => tracing::warn!("stopped without waiting for the API server any longer"),
             served = http::serve(listener, telemetry.clone()) => return served.map_err(OperatorError::Serve),
         }

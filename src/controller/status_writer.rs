@@ -8,14 +8,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aws_auth::mapping::Uid;
 use aws_auth::plan::{Outcome, Verdict};
-use aws_auth::settings::AuthenticationMode;
 use aws_auth::{Entry, Key, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Serialize;
 
 use crate::api::IamMappingStatus;
 use crate::api::convert::time;
-use crate::api::status::{Context, fingerprint, status};
+use crate::api::status::{Context, Surroundings, fingerprint, status};
 use crate::controller::mappings::{Mappings, Row};
 
 /// What is known and wanted of every mapping's status.
@@ -141,9 +140,9 @@ impl Statuses {
         verdict: &Verdict<'_>,
         row: &Row,
         now: Timestamp,
-        mode: AuthenticationMode,
+        surroundings: &Surroundings,
     ) -> News {
-        let context = Context { generation: row.generation, now, authentication_mode: mode };
+        let context = Context { generation: row.generation, now, surroundings };
         let mark = fingerprint(verdict, &context);
         let book = self.books.entry(verdict.mapping.uid).or_default();
         if book.wish.as_ref().is_some_and(|wish| wish.fingerprint == mark) {
@@ -170,12 +169,12 @@ impl Statuses {
         &mut self,
         mappings: &Mappings,
         now: Timestamp,
-        mode: AuthenticationMode,
+        surroundings: &Surroundings,
     ) -> Option<Sending> {
         while let Some(to) = self.queue.pop_front() {
             let Some(book) = self.books.get_mut(&to.uid) else { continue };
             book.state = State::Idle;
-            let (Some(row), Some(wish)) = (mappings.get(&to.name, to.uid), &book.wish) else { continue };
+            let (Some(row), Some(wish)) = (mappings.get(&to.name, to.uid), &mut book.wish) else { continue };
             if book.said == Some(wish.digest) {
                 continue;
             }
@@ -184,12 +183,17 @@ impl Statuses {
                 outcome: wish.outcome.clone(),
                 applied: wish.applied.entry(row),
             };
-            let context = Context { generation: wish.generation, now, authentication_mode: mode };
+            let context = Context { generation: wish.generation, now, surroundings };
             let previous = book.since.conditions();
             let Some(text) = status(&verdict, &context, &previous) else { continue };
+            // The surroundings may be others than those it was judged in.
+            wish.digest = Digest::of(&text);
+            if book.said == Some(wish.digest) {
+                continue;
+            }
             book.state = State::Sending;
             return Some(Sending {
-                digest: Digest::of(&text),
+                digest: wish.digest,
                 since: Since::of(&text),
                 body: Patch { metadata: PatchMetadata { uid: to.uid.to_string() }, status: text },
                 to,
@@ -310,8 +314,10 @@ impl Since {
 mod tests {
     use super::*;
     use aws_auth::mapping::{Mapping, RawSpec, Spec};
+    use aws_auth::settings::AuthenticationMode;
 
-    const MODE: AuthenticationMode = AuthenticationMode::ConfigMap;
+    static ALONE: Surroundings =
+        Surroundings { authentication_mode: AuthenticationMode::ConfigMap, stale: None };
 
     fn row(generation: i64) -> Row {
         let raw = RawSpec { arn: Some("arn:aws:iam::111122223333:role/a".to_owned()), ..RawSpec::default() };
@@ -339,11 +345,11 @@ mod tests {
     }
 
     fn judge(statuses: &mut Statuses, row: &Row, outcome: Outcome) -> News {
-        statuses.judged(&Verdict { mapping: &row.mapping, outcome, applied: None }, row, Timestamp(5), MODE)
+        statuses.judged(&Verdict { mapping: &row.mapping, outcome, applied: None }, row, Timestamp(5), &ALONE)
     }
 
     fn send(statuses: &mut Statuses, row: &Row, at: i64) -> Option<IamMappingStatus> {
-        let sending = statuses.next(&mappings(row), Timestamp(at), MODE)?;
+        let sending = statuses.next(&mappings(row), Timestamp(at), &ALONE)?;
         let text = sending.body.status.clone();
         statuses.sent(sending);
         Some(text)
@@ -414,10 +420,20 @@ mod tests {
     }
 
     #[test]
+    fn a_status_that_is_sent_in_other_surroundings_than_it_was_judged_in_is_sent_once() {
+        let (mut statuses, row) = (Statuses::default(), row(1));
+        judge(&mut statuses, &row, Outcome::Observed);
+        let stale = Surroundings { stale: Some("why".into()), ..Surroundings::default() };
+        let sending = statuses.next(&mappings(&row), Timestamp(5), &stale).unwrap();
+        statuses.sent(sending);
+        assert!(statuses.next(&mappings(&row), Timestamp(6), &stale).is_none());
+    }
+
+    #[test]
     fn a_status_that_failed_is_sent_again() {
         let (mut statuses, row) = (Statuses::default(), row(1));
         judge(&mut statuses, &row, Outcome::Applied);
-        let sending = statuses.next(&mappings(&row), Timestamp(5), MODE).unwrap();
+        let sending = statuses.next(&mappings(&row), Timestamp(5), &ALONE).unwrap();
         statuses.failed(sending.to);
         assert!(send(&mut statuses, &row, 6).is_some());
     }

@@ -13,6 +13,8 @@ pub enum Gate {
     ApiServer,
     /// The Lease can be read and written.
     Lease,
+    /// What the configuration file says is in force.
+    Configuration,
     /// The CRD is there and watched.
     Crd,
     /// `IamMapping`s are listed and watched.
@@ -30,6 +32,7 @@ impl Gate {
         match self {
             Self::ApiServer => "API server",
             Self::Lease => "leader election",
+            Self::Configuration => "configuration",
             Self::Crd => "CRD",
             Self::IamMappings => "IamMappings",
             Self::AwsAuth => "aws-auth",
@@ -82,7 +85,7 @@ impl Health {
     /// Another replica leads: what only a leader does cannot be in the way.
     pub fn stand_by(&self) {
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        closed.retain(|gate, _| matches!(gate, Gate::ApiServer | Gate::Lease));
+        closed.retain(|gate, _| matches!(gate, Gate::ApiServer | Gate::Lease | Gate::Configuration));
     }
 
     /// One line for each thing that does not work; empty when the operator is ready.

@@ -44,6 +44,8 @@ struct Inner {
     admins: Gauge,
     pending_statuses: Gauge,
     events: Family<EventLabel, Counter>,
+    configuration: Gauge,
+    reloads: Family<ReloadLabel, Counter>,
 }
 
 /// What came of a write of aws-auth.
@@ -72,6 +74,16 @@ pub enum EventResult {
     dropped,
 }
 
+/// What came of a configuration file that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "label values are lower case")]
+pub enum ReloadResult {
+    /// It is in force.
+    ok,
+    /// It is wrong, and the one before stays in force.
+    refused,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WriteLabel {
     result: WriteResult,
@@ -80,6 +92,11 @@ struct WriteLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EventLabel {
     result: EventResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabel {
+    result: ReloadResult,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -123,13 +140,19 @@ impl Default for Metrics {
             admins: Gauge::default(),
             pending_statuses: Gauge::default(),
             events: Family::default(),
+            configuration: Gauge::default(),
+            reloads: Family::default(),
         };
+        inner.configuration.set(1);
         // A series that appears with its first increase hides that increase from rate().
         for result in [WriteResult::ok, WriteResult::conflict, WriteResult::refused, WriteResult::unknown] {
             drop(inner.writes.get_or_create(&WriteLabel { result }));
         }
         for result in [EventResult::sent, EventResult::failed, EventResult::dropped] {
             drop(inner.events.get_or_create(&EventLabel { result }));
+        }
+        for result in [ReloadResult::ok, ReloadResult::refused] {
+            drop(inner.reloads.get_or_create(&ReloadLabel { result }));
         }
         for reason in HoldReason::ALL {
             drop(inner.held.get_or_create(&ReasonLabel { reason: reason.as_str() }));
@@ -210,6 +233,17 @@ impl Inner {
             self.pending_statuses.clone(),
         );
         r.register_with_unit("published", "Events by what came of them", of("events"), self.events.clone());
+        r.register(
+            "config_valid",
+            "1 while the configuration file as it stands is in force, else 0",
+            self.configuration.clone(),
+        );
+        r.register_with_unit(
+            "config",
+            "Changes of the configuration file by what came of them",
+            of("reloads"),
+            self.reloads.clone(),
+        );
         r.register_with_unit(
             "watch_last_heard_timestamp",
             "When the API server last said anything on a watch, in seconds since 1970",
@@ -292,6 +326,12 @@ impl Metrics {
     /// What came of an Event.
     pub fn event(&self, result: EventResult) {
         self.inner.events.get_or_create(&EventLabel { result }).inc();
+    }
+
+    /// The configuration file changed.
+    pub fn reloaded(&self, result: ReloadResult) {
+        self.inner.reloads.get_or_create(&ReloadLabel { result }).inc();
+        self.inner.configuration.set(i64::from(matches!(result, ReloadResult::ok)));
     }
 
     /// The API server said something on a watch.

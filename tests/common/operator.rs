@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use aws_auth::settings::Settings;
 use aws_auth_operator::client::Cluster as Connection;
 use aws_auth_operator::{Operator, Options, TimeScale};
 use serde_json::Value;
@@ -50,7 +49,7 @@ impl InProcess {
     pub fn through(kubeconfig: &Path) -> Self {
         let options = Options {
             cluster: Connection { kubeconfig: Some(kubeconfig.to_owned()), ..Connection::default() },
-            settings: Settings::default(),
+            configuration: None,
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             time_scale: TimeScale::default(),
@@ -147,6 +146,12 @@ impl Process {
     /// What it logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until `/readyz` is well.
+    #[track_caller]
+    pub fn until_ready(&self) {
+        until_ready(self.address);
     }
 
     /// The status with which `/readyz` answers.

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use aws_auth::mapping::Mapping;
 use aws_auth::plan::{Outcome, Verdict};
-use aws_auth::settings::AuthenticationMode;
 use aws_auth::{Entry, Key, Timestamp};
 use aws_auth_operator::api::{IamMapping, convert, status};
 use kube::api::{Api, Patch, PatchParams, PostParams};
@@ -32,7 +31,7 @@ async fn answer(
     let context = status::Context {
         generation: object.metadata.generation.unwrap(),
         now: Timestamp(1_767_323_045),
-        authentication_mode: AuthenticationMode::ConfigMap,
+        surroundings: &status::Surroundings::default(),
     };
     let verdict = Verdict { mapping, outcome, applied: entry.map(|entry| (Key::MapRoles, entry)) };
     let status = status::status(&verdict, &context, &[]).unwrap();
@@ -104,7 +103,7 @@ async fn an_answer_read_back_is_the_answer_that_was_sent() {
     let context = status::Context {
         generation: stored.metadata.generation.unwrap(),
         now: Timestamp(1_999_999_999),
-        authentication_mode: AuthenticationMode::ConfigMap,
+        surroundings: &status::Surroundings::default(),
     };
     let verdict =
         Verdict { mapping: &mapping, outcome: Outcome::Applied, applied: Some((Key::MapRoles, &entry)) };

@@ -16,6 +16,7 @@ mod faults;
 mod mappings;
 mod older_crd;
 mod others;
+mod reload;
 mod replicas;
 mod restarts;
 mod starts;

@@ -7,7 +7,7 @@ use std::thread;
 
 use aws_auth_operator::api::crd_yaml;
 use aws_auth_operator::client::Cluster as Connection;
-use aws_auth_operator::{Operator, Options, TimeScale, config};
+use aws_auth_operator::{Operator, Options, TimeScale};
 use control_plane::ControlPlane;
 use control_plane::parts::{self, Part};
 use k8s_openapi::api::authentication::v1::{SelfSubjectReview, UserInfo};
@@ -85,9 +85,11 @@ impl World {
     fn start_operator(&self, configuration: &str) {
         let token = self.plane.token_of("operator").unwrap();
         let kubeconfig = self.plane.kubeconfig_with_token("operator", token).unwrap();
+        let file = self.plane.dir().join("configuration.yaml");
+        std::fs::write(&file, configuration).unwrap();
         let options = Options {
             cluster: Connection { kubeconfig: Some(kubeconfig), ..Connection::default() },
-            settings: config::parse("configuration", configuration).unwrap(),
+            configuration: Some(file),
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             time_scale: TimeScale::default(),

@@ -28,10 +28,12 @@ impl Engine {
         if let Some(blocked) = self.timers.statuses_blocked.filter(|blocked| *blocked > now) {
             return Some(blocked);
         }
-        let mode = self.parts.settings.authentication_mode;
+        let surroundings = self.parts.configuration.borrow().surroundings();
         let deadline = self.parts.durations.write;
         while self.errands.len() < STATUSES_AT_ONCE && self.parts.tenure.outlasts(now, deadline) {
-            let Some(sending) = self.statuses.next(&self.mappings, wall_clock(), mode) else { break };
+            let Some(sending) = self.statuses.next(&self.mappings, wall_clock(), &surroundings) else {
+                break;
+            };
             let client = self.parts.client.clone();
             self.errands.push(
                 async move {

@@ -13,22 +13,22 @@ mod read_write;
 
 use std::future::{Future, pending};
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_auth::Timestamp;
 use aws_auth::contention::Contention;
 use aws_auth::mapping::Uid;
-use aws_auth::settings::Settings;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt as _, StreamExt as _};
 use http::StatusCode;
 use kube::Client;
+use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use crate::client::CallError;
 use crate::controller::backoff::Backoff;
+use crate::controller::configuration::Configuration;
 use crate::controller::crd::Crd;
 use crate::controller::durations::Durations;
 use crate::controller::events::Events;
@@ -51,7 +51,7 @@ pub(super) struct Parts {
     pub(super) client: Client,
     /// The UID of namespace kube-system.
     pub(super) cluster: Uid,
-    pub(super) settings: Arc<Settings>,
+    pub(super) configuration: Receiver<Configuration>,
     pub(super) durations: Durations,
     pub(super) identity: String,
     pub(super) tenure: Tenure,
@@ -113,6 +113,7 @@ enum Woken {
     Crd(Turn<CrdMetadata>),
     Schema(Box<SchemaOutcome>),
     Errand(Errand),
+    Configuration,
     Timer,
 }
 
@@ -175,6 +176,7 @@ impl Engine {
                 Woken::Crd(turn) => self.crd_turn(turn),
                 Woken::Schema(outcome) => self.schema(*outcome),
                 Woken::Errand(errand) => self.errand(errand),
+                Woken::Configuration => self.pacer.changed(Instant::now()),
             }
         }
     }
@@ -220,6 +222,7 @@ impl Engine {
             Some(turn) = self.mapping_turns.next(), if !stopping => Woken::Mapping(Box::new(turn)),
             Some(turn) = self.target_turns.next(), if !stopping => Woken::Target(turn),
             Some(errand) = self.errands.next(), if !self.errands.is_empty() => Woken::Errand(errand),
+            Ok(()) = self.parts.configuration.changed() => Woken::Configuration,
             () = timer => Woken::Timer,
         };
         if matches!(woken, Woken::Read(_)) {

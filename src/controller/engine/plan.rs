@@ -43,7 +43,8 @@ impl Engine {
         let Some(live) = self.target.live() else { return };
         let mappings: Vec<&Mapping> = self.mappings.all().map(|row| &row.mapping).collect();
         let time = wall_clock();
-        let settings = &*self.parts.settings;
+        let configuration = self.parts.configuration.borrow().clone();
+        let settings = &*configuration.settings;
         let situation = self.situation(live, time);
         let Plan { write, changes, held, verdicts, admins, requests, approved, wake } =
             plan::plan(&plan::Input {
@@ -82,7 +83,9 @@ impl Engine {
             metrics.admins(admins.before);
             metrics.aws_auth(size(&live.aws_auth), entries(&live.aws_auth));
             let mut reasons: BTreeMap<&'static str, usize> = BTreeMap::new();
-            let mut notices: Vec<Notice> = Vec::new();
+            let stale = configuration.stale.as_deref();
+            let mut notices: Vec<Notice> = stale.map(announce::config_stale).into_iter().collect();
+            let surroundings = configuration.surroundings();
             let mut said: BTreeSet<&str> = BTreeSet::new();
             for (verdict, row) in verdicts.iter().zip(self.mappings.all()) {
                 *reasons.entry(verdict.outcome.reason()).or_default() += 1;
@@ -90,7 +93,7 @@ impl Engine {
                     said.insert(message);
                 }
                 notices.extend(announce::expires_soon(verdict.mapping, time));
-                match self.statuses.judged(verdict, row, time, settings.authentication_mode) {
+                match self.statuses.judged(verdict, row, time, &surroundings) {
                     News::Yes => notices.extend(announce::judged(verdict)),
                     News::None => {}
                 }
@@ -115,7 +118,7 @@ impl Engine {
 
     /// What this engine remembers that matters to a plan.
     fn situation(&self, live: &Live, now: Timestamp) -> Situation {
-        let durations = &self.parts.settings.guards.durations;
+        let durations = &self.parts.durations.guards;
         let rivals = Key::ALL.into_iter().filter_map(|key| {
             let client = live.clients.of_key(key)?;
             let until = self.contention.until(client, now, durations)?;

@@ -221,7 +221,7 @@ impl Engine {
             .filter_map(|key| write.clients.of_key(*key))
             .collect();
         for client in clients {
-            self.contention.put_back(client, wall_clock(), &self.parts.settings.guards.durations);
+            self.contention.put_back(client, wall_clock(), &self.parts.durations.guards);
         }
     }
 
