@@ -4,6 +4,7 @@
 mod crd;
 mod explain;
 mod import;
+mod lint;
 mod output;
 mod plan;
 mod run;
@@ -48,6 +49,7 @@ enum Command {
     Plan(plan::Arguments),
     Explain(explain::Arguments),
     Import(import::Arguments),
+    Lint(lint::Arguments),
 }
 
 /// Parses the arguments and does as they say. Exit code 1 means that something stands in the way: wrong arguments, a
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -3,6 +3,7 @@
 
 mod explain;
 mod import;
+mod lint;
 mod plan;
 mod vectors;
 
