@@ -56,19 +56,17 @@ fn arn(one: &Served<'_>) -> Option<Finding> {
         Ok(Principal::User { .. }) if one.key == Key::MapRoles => {
             Some(one.finding(Code::WrongKey, "a user in mapRoles: it works, but people look for it in mapUsers".to_owned()))
         }
-        Ok(_) => None,
         Err(ArnError::Arn { problem: Problem::Root, .. }) => Some(one.finding(
             Code::Root,
             "root matches the root user alone, not the account; name the role or user, or list the account in mapAccounts".to_owned(),
         )),
         // Sessions of federated users are compared as they are.
-        Err(ArnError::Arn { problem: Problem::FederatedUser, .. }) => None,
+        Ok(_) | Err(ArnError::Account(_) | ArnError::Arn { problem: Problem::FederatedUser, .. }) => None,
         Err(ArnError::Arn { problem, .. }) => {
             let never = canonicalize(arn).as_deref() != Some(arn)
                 || matches!(problem, Problem::Wildcard | Problem::Account | Problem::Name | Problem::NoName | Problem::Region);
             never.then(|| one.finding(Code::Unmatchable, format!("no caller has the ARN {arn:?}: {problem}")))
         }
-        Err(ArnError::Account(_)) => None,
     }
 }
 

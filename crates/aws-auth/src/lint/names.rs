@@ -209,7 +209,7 @@ fn look_alikes(served: &[Served<'_>], findings: &mut Vec<Finding>) {
 
 fn skeleton(name: &str) -> String {
     let letter = |c: char| match c {
-        'а' => 'a',
+        'а' | 'α' => 'a',
         'с' => 'c',
         'е' | 'ё' => 'e',
         'і' | 'ı' => 'i',
@@ -224,7 +224,6 @@ fn skeleton(name: &str) -> String {
         'т' => 't',
         'н' => 'h',
         'к' => 'k',
-        'α' => 'a',
         'ν' => 'v',
         c => c,
     };
