@@ -14,6 +14,7 @@
 mod common;
 
 mod admitted;
+mod alerts;
 mod golden;
 mod helm;
 mod installed;

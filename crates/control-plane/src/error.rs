@@ -95,6 +95,8 @@ pub enum Error {
 fn instead_of_building(part: &str) -> &'static str {
     if ["aws-auth-reader", "aws-iam-authenticator", "helm"].iter().any(|own| part.starts_with(own)) {
         "."
+    } else if part.starts_with("promtool") {
+        ", or install promtool (Debian has it in the package prometheus)."
     } else {
         ", or set KUBEBUILDER_ASSETS to a folder that holds kube-apiserver, etcd and kubectl (setup-envtest \
          makes one)."

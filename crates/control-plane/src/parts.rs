@@ -31,6 +31,8 @@ pub enum Part {
     Kubectl,
     /// Installs charts.
     Helm,
+    /// Tests alerts as Prometheus reads them.
+    Promtool,
     /// Reads aws-auth with aws-iam-authenticator's own code, as EKS does.
     AwsAuthReader,
     /// The server that turns tokens into users, as on EKS; also the client that makes tokens.
@@ -39,7 +41,7 @@ pub enum Part {
 
 /// The path of `part`'s program, which is built first if need be.
 ///
-/// `KUBEBUILDER_ASSETS` is used where it has the part, and a `kubectl` on `PATH` for that. Any number of threads
+/// `KUBEBUILDER_ASSETS` is used where it has the part, and a `kubectl` or `promtool` on `PATH` for that. Any number of threads
 /// and processes may ask at once: one builds and the others wait.
 ///
 /// # Errors
@@ -59,6 +61,7 @@ impl Part {
             Part::Etcd => "etcd",
             Part::Kubectl => "kubectl",
             Part::Helm => "helm",
+            Part::Promtool => "promtool",
             Part::AwsAuthReader => "aws-auth-reader",
             Part::AwsIamAuthenticator => "aws-iam-authenticator",
         }
@@ -88,6 +91,12 @@ impl Recipe {
             }
             Part::Kubectl => ("kubernetes", "k8s.io/kubernetes/cmd/kubectl", "k8s.io/kubernetes", "1 minute"),
             Part::Helm => ("helm", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", "1 minute"),
+            Part::Promtool => (
+                "promtool",
+                "github.com/prometheus/prometheus/cmd/promtool",
+                "github.com/prometheus/prometheus",
+                "4 minutes",
+            ),
             Part::Etcd => ("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", "half a minute"),
             Part::AwsAuthReader => ("aws-auth-reader", ".", "sigs.k8s.io/aws-iam-authenticator", "2 minutes"),
             Part::AwsIamAuthenticator => (
@@ -100,7 +109,12 @@ impl Recipe {
         let told = match part {
             // Helm asks the API server for its version, and charts say which they need.
             Part::KubeApiserver => Some("k8s.io/component-base/version"),
-            Part::Etcd | Part::Kubectl | Part::Helm | Part::AwsAuthReader | Part::AwsIamAuthenticator => None,
+            Part::Etcd
+            | Part::Kubectl
+            | Part::Helm
+            | Part::Promtool
+            | Part::AwsAuthReader
+            | Part::AwsIamAuthenticator => None,
         };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(folder);
         Self { program: part.program(), folder, package, module, takes, told }
@@ -196,10 +210,13 @@ impl Workshop {
     /// The part, if somebody else has put it on this machine.
     fn ready_made(&self, part: Part) -> Option<PathBuf> {
         let in_assets = match part {
-            Part::Helm | Part::AwsAuthReader | Part::AwsIamAuthenticator => None,
+            Part::Helm | Part::Promtool | Part::AwsAuthReader | Part::AwsIamAuthenticator => None,
             Part::KubeApiserver | Part::Etcd | Part::Kubectl => self.assets.clone(),
         };
-        let on_path = (part == Part::Kubectl).then(|| env::split_paths(&self.path)).into_iter().flatten();
+        let on_path = matches!(part, Part::Kubectl | Part::Promtool)
+            .then(|| env::split_paths(&self.path))
+            .into_iter()
+            .flatten();
         in_assets
             .into_iter()
             .chain(on_path)

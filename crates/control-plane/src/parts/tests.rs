@@ -143,6 +143,7 @@ fn every_part_knows_its_version() {
         Part::Etcd,
         Part::Kubectl,
         Part::Helm,
+        Part::Promtool,
         Part::AwsAuthReader,
         Part::AwsIamAuthenticator,
     ] {
