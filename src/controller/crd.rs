@@ -1,8 +1,8 @@
 //! The CRD: whether it stands, as a watch of that one object tells, and whether its schema keeps all that a mapping says.
 //!
 //! With a CRD go all mappings, and nobody asked for that: nothing is revoked then. An older one drops fields without a
-//! word, and a grant must not come without its end. Not here: the watch (`sources`), the requests (`engine`), what
-//! becomes of a removal (`confirm`).
+//! word, and a grant must not come without its end: nothing new is granted then, by a guard of the core. Not here: the
+//! watch (`sources`), the requests (`engine`), what becomes of a removal (`confirm`).
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -135,12 +135,12 @@ impl Crd {
     pub(super) fn outdated(&self) -> Option<String> {
         match &self.schema {
             Schema::Unread => None,
-            Schema::Unreadable(why) => {
-                Some(format!("the CRD {CRD} cannot be read, and may be older than this operator: {why}"))
-            }
+            Schema::Unreadable(why) => Some(format!(
+                "the CRD {CRD} cannot be read, and may be older than this operator, so nothing new is granted: {why}"
+            )),
             Schema::Read { dropped, .. } if dropped.is_empty() => None,
             Schema::Read { dropped, .. } => Some(format!(
-                "the CRD {CRD} is older than this operator and lacks {}, which the API server drops from every IamMapping without a word. Apply it again with: aws-auth-operator crd | kubectl apply -f - ; and after it the IamMappings that say so",
+                "the CRD {CRD} is older than this operator and lacks {}, which the API server drops from every IamMapping without a word; so nothing new is granted. Apply it again with: aws-auth-operator crd | kubectl apply -f - ; and at once after it the IamMappings that have such a field",
                 dropped.join(", ")
             )),
         }

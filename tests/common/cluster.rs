@@ -179,6 +179,13 @@ impl Cluster {
             .map_err(|error| error.to_string())
     }
 
+    /// Creates a mapping as clients do that know nothing of the schema: what that does not know is dropped.
+    #[track_caller]
+    pub fn create(&self, name: &str, spec: &Value) {
+        let object: DynamicObject = serde_json::from_value(object(name, spec)).unwrap();
+        wait(self.mappings().create(&PostParams::default(), &object)).unwrap();
+    }
+
     /// Deletes a mapping.
     #[track_caller]
     pub fn delete(&self, name: &str) {

@@ -16,6 +16,8 @@ pub struct Situation {
     pub rivals: Vec<Rival>,
     /// Why no checkpoint can be kept, while that is so.
     pub checkpoint_problem: Option<String>,
+    /// Why the mappings may not say all that somebody wrote: a CRD that is older than this program.
+    pub outdated: Option<String>,
     /// Why nothing may be written into an aws-auth that was deleted or emptied.
     pub missing: Option<String>,
     /// What of the aws-auth that is planned on does not stand yet, but was restored: it has to be written.
@@ -37,6 +39,7 @@ static NONE: Situation = Situation {
     fresh: None,
     rivals: Vec::new(),
     checkpoint_problem: None,
+    outdated: None,
     missing: None,
     restored: Vec::new(),
 };

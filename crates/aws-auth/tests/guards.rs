@@ -350,6 +350,38 @@ fn without_a_checkpoint_nothing_is_adopted_and_everything_else_goes_on() {
 }
 
 #[test]
+fn with_an_older_crd_nothing_new_is_granted_and_everything_else_goes_on() {
+    let mut world = World::with_roles(&format!("{ADMIN}- rolearn: {}\n  username: old\n", role("dev9")));
+    let with =
+        |n, groups: &[&str]| RawSpec { groups: groups.iter().map(|&g| g.to_owned()).collect(), ..dev(n) };
+    world.mappings = (0..5).map(|n| mapping(&format!("dev{n}"), n + 1, dev(n))).collect();
+    world.settle();
+    world.edit(Key::MapRoles, |text| text.replacen("dev4:", "edited:", 1));
+    world.mappings.remove(3);
+    world.mappings[0] = mapping("dev0", 1, with(0, &["viewers"]));
+    world.mappings[1] = mapping("dev1", 2, with(1, &["viewers", "admins"]));
+    world.mappings[2] = mapping("dev2", 3, RawSpec { username: Some("other".to_owned()), ..dev(2) });
+    world.mappings.push(mapping("new", 90, dev(90)));
+    world.mappings.push(mapping("adopts", 91, adopting(dev(9))));
+
+    world.situation.outdated = Some("the CRD lacks spec.expiresAt".to_owned());
+    let (outcomes, changes) = world.settle();
+    assert_eq!(changes, 3, "demoted, removed and put back");
+    assert_eq!((&outcomes["dev0"], &outcomes["dev4"]), (&Outcome::Applied, &Outcome::Applied));
+    for name in ["dev1", "dev2", "new", "adopts"] {
+        assert!(
+            matches!(&outcomes[name], Outcome::Held { reason: HoldReason::CrdOutdated, message } if message.contains("expiresAt")),
+            "{name}: {:?}",
+            outcomes[name]
+        );
+    }
+    world.situation.outdated = None;
+    for name in ["dev1", "dev2", "new", "adopts"] {
+        assert_eq!(world.outcome(name), Outcome::Applied, "{name}");
+    }
+}
+
+#[test]
 fn a_tampered_publication_approves_nothing_and_is_written_anew() {
     let mut world = world(50);
     world.mappings.truncate(30);

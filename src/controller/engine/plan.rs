@@ -127,6 +127,7 @@ impl Engine {
         Situation {
             fresh: Some(Nonce(u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)))),
             rivals: rivals.collect(),
+            outdated: self.crd.outdated(),
             ..Situation::default()
         }
     }

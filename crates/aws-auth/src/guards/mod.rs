@@ -9,6 +9,7 @@ mod contention;
 mod last_admin;
 mod missing;
 mod node_entries;
+mod outdated;
 mod protected;
 mod readable;
 mod room;
@@ -51,12 +52,13 @@ pub type Guard = fn(&Context<'_, '_>, &[&Part<'_>]) -> Vec<Hold>;
 /// Every guard, in the order in which they are asked: those that count what the rest adds up to come last. The last
 /// admin is asked about twice: before the brake, whose hold a person may lift; and in the end, because the admin that
 /// was to come may be what found no room.
-pub const ALL: [Guard; 11] = [
+pub const ALL: [Guard; 12] = [
     unwritable::guard,
     missing::guard,
     readable::guard,
     protected::guard,
     checkpoint::guard,
+    outdated::guard,
     contention::guard,
     node_entries::guard,
     last_admin::guard,

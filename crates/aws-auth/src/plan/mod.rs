@@ -204,11 +204,13 @@ pub enum HoldReason {
     CheckpointFailed,
     /// Another client edits the entry again and again.
     Contended,
+    /// The API server drops fields of mappings that this program knows.
+    CrdOutdated,
 }
 
 impl HoldReason {
     /// All of them, for metrics that must show a zero.
-    pub const ALL: [HoldReason; 13] = [
+    pub const ALL: [HoldReason; 14] = [
         Self::LastAdmin,
         Self::Protected,
         Self::AmbiguousOwner,
@@ -222,6 +224,7 @@ impl HoldReason {
         Self::TargetMissing,
         Self::CheckpointFailed,
         Self::Contended,
+        Self::CrdOutdated,
     ];
 
     /// Whether a person can let through what is held for this reason.
@@ -239,7 +242,8 @@ impl HoldReason {
             | Self::VerifierRejected
             | Self::TargetMissing
             | Self::CheckpointFailed
-            | Self::Contended => false,
+            | Self::Contended
+            | Self::CrdOutdated => false,
         }
     }
 
@@ -260,6 +264,7 @@ impl HoldReason {
             Self::TargetMissing => "TargetMissing",
             Self::CheckpointFailed => "CheckpointFailed",
             Self::Contended => "Contended",
+            Self::CrdOutdated => "CRDOutdated",
         }
     }
 }
