@@ -5,10 +5,13 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests say what must hold by failing")]
 
+mod common;
 #[path = "differential/matching.rs"]
 mod matching;
 #[path = "differential/material.rs"]
 mod material;
+#[path = "differential/meant.rs"]
+mod meant;
 #[path = "differential/mutate.rs"]
 mod mutate;
 #[path = "differential/oracle.rs"]
@@ -221,6 +224,13 @@ fn callers_become_whom_the_authenticator_makes_of_them() {
     let (mut rng, mut oracle) = (Rng(seed()), Oracle::start());
     let cases = usize::try_from(cases()).expect("a number of cases");
     matching::compare(&mut rng, &mut oracle, cases / 3);
+}
+
+#[test]
+fn what_is_written_for_a_set_of_mappings_is_read_by_the_authenticator_as_it_was_meant() {
+    let (mut rng, mut oracle) = (Rng(seed()), Oracle::start());
+    let cases = usize::try_from(cases()).expect("a number of cases");
+    meant::compare(&mut rng, &mut oracle, cases / 3);
 }
 
 #[test]
