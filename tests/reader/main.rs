@@ -16,4 +16,5 @@ mod aws;
 mod common;
 mod creator;
 mod principals;
+mod revocation;
 mod world;

@@ -1,6 +1,6 @@
 //! Every kind of IAM principal there is, from `kubectl apply` of its mapping to what the API server calls it.
 //!
-//! All of them share one cluster, so each has a name of its own. None is removed: a cluster lets only so many go at once.
+//! All of them share one cluster, so each has a name of its own. None is removed: only so many may go in ten minutes.
 
 use std::sync::LazyLock;
 

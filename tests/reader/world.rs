@@ -14,9 +14,10 @@ use k8s_openapi::api::authentication::v1::{SelfSubjectReview, UserInfo};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
-use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -43,7 +44,8 @@ subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: developers}
 ";
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+/// Where clients live. Tests wait for it in their own threads.
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 });
 
@@ -59,12 +61,26 @@ pub struct Who {
 pub struct World {
     aws: Aws,
     plane: ControlPlane,
+    /// Whoever may do anything.
+    admin: Client,
+    /// Nobody, but for the token that a request brings.
+    anybody: Client,
 }
 
 impl World {
     /// Starts one with this operator's configuration, whose API server remembers tokens for so long (`0s`, `2m`). The
     /// role `creator` has made the cluster.
     pub fn start(configuration: &str, token_cache: &str, creator: Option<&str>) -> Self {
+        Self::start_at(TimeScale::default(), configuration, token_cache, creator)
+    }
+
+    /// The same with an operator whose durations are shortened.
+    pub fn start_at(
+        time_scale: TimeScale,
+        configuration: &str,
+        token_cache: &str,
+        creator: Option<&str>,
+    ) -> Self {
         let aws = Aws::start();
         let plane = control_plane::Options::default()
             .user("operator", &[])
@@ -72,17 +88,19 @@ impl World {
             .apiserver_flag(format!("--authentication-token-webhook-cache-ttl={token_cache}"))
             .start()
             .unwrap();
-        let world = Self { aws, plane };
+        let client = |token| client(&plane, token);
+        let (admin, anybody) = (client(Some(plane.admin_token())), client(None));
+        let world = Self { aws, plane, admin, anybody };
         let granted = json!({"apiVersion": "v1", "kind": "List", "items": permissions::manifests()});
         for manifests in [&crd_yaml().unwrap(), &granted.to_string(), DEVELOPERS] {
             world.kubectl_apply(manifests).unwrap();
         }
         world.kubectl(&["wait", "--for=condition=Established", "crd/iammappings.aws-auth.dev"]);
-        world.start_operator(configuration);
+        world.start_operator(configuration, time_scale);
         world
     }
 
-    fn start_operator(&self, configuration: &str) {
+    fn start_operator(&self, configuration: &str, time_scale: TimeScale) {
         let token = self.plane.token_of("operator").unwrap();
         let kubeconfig = self.plane.kubeconfig_with_token("operator", token).unwrap();
         let file = self.plane.dir().join("configuration.yaml");
@@ -92,7 +110,7 @@ impl World {
             configuration: Some(file),
             lease_namespace: None,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            time_scale: TimeScale::default(),
+            time_scale,
         };
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -106,6 +124,11 @@ impl World {
     /// AWS.
     pub fn aws(&self) -> &Aws {
         &self.aws
+    }
+
+    /// A client of somebody who may do anything.
+    pub fn admin(&self) -> Client {
+        self.admin.clone()
     }
 
     /// What kubectl prints.
@@ -182,10 +205,11 @@ impl World {
 
     /// The same with a token that it may have seen before.
     pub fn whoami_with(&self, token: &str) -> Result<Who, String> {
-        let reviews: Api<SelfSubjectReview> = Api::all(self.client(token));
-        let review = RUNTIME
-            .block_on(reviews.create(&PostParams::default(), &SelfSubjectReview::default()))
-            .map_err(|error| error.to_string())?;
+        let review: SelfSubjectReview = self.post(
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+            token,
+            &SelfSubjectReview::default(),
+        )?;
         let user: UserInfo = review.status.and_then(|status| status.user_info).unwrap_or_default();
         let mut groups = user.groups.unwrap_or_default();
         groups.retain(|group| group != "system:authenticated");
@@ -229,24 +253,39 @@ impl World {
             },
             ..SelfSubjectAccessReview::default()
         };
-        let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client(&caller.token()));
-        RUNTIME.block_on(reviews.create(&PostParams::default(), &review)).unwrap().status.unwrap().allowed
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        let review: SelfSubjectAccessReview = self.post(path, &caller.token(), &review).unwrap();
+        review.status.unwrap().allowed
     }
 
-    fn client(&self, token: &str) -> Client {
-        let kubeconfig = Kubeconfig::read_from(self.plane.kubeconfig_path()).unwrap();
-        RUNTIME.block_on(async {
-            let mut config =
-                Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-            config.auth_info.token = Some(token.to_owned().into());
-            Client::try_from(config).unwrap()
-        })
+    fn post<T: Serialize + DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &str,
+        object: &T,
+    ) -> Result<T, String> {
+        let request = http::Request::post(path)
+            .header(http::header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(object).unwrap())
+            .unwrap();
+        RUNTIME.block_on(self.anybody.request(request)).map_err(|error| error.to_string())
     }
 
     /// What the authenticator has logged.
     pub fn authenticator_log(&self) -> String {
         std::fs::read_to_string(self.plane.dir().join("aws-iam-authenticator").join("log")).unwrap()
     }
+}
+
+fn client(plane: &ControlPlane, token: Option<&str>) -> Client {
+    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig_path()).unwrap();
+    RUNTIME.block_on(async {
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        config.auth_info.token = token.map(|token| token.to_owned().into());
+        Client::try_from(config).unwrap()
+    })
 }
 
 /// Somebody.
