@@ -5,6 +5,7 @@
 //! [`Operator::bind`], then [`Operator::run`]. What is decided is decided in the pure crate `aws_auth`.
 
 pub mod api;
+pub mod checkpoints;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -5,9 +5,12 @@
 use aws_auth::approval::{Approved, Request};
 use aws_auth::mapping::Mapping;
 use aws_auth::plan::{Change, ChangeKind, Held, HoldReason, Outcome, StillMapped, Verdict};
+use aws_auth::restore::Restored;
 use aws_auth::{Entry, Timestamp};
 
+use crate::checkpoints;
 use crate::controller::events::{About, Notice, Weight};
+use crate::controller::requests::NAMESPACE;
 
 /// How long before its end a mapping's end is announced.
 pub(super) const ANNOUNCED_BEFORE: i64 = 60 * 60;
@@ -141,6 +144,49 @@ pub(super) fn approved(approved: &Approved, client: Option<&str>) -> Notice {
         ),
     };
     Notice { about: About::AwsAuth, weight, reason, note }
+}
+
+/// Something that was restored. `client` wrote the version before.
+pub(super) fn restored(restored: &Restored, client: Option<&str>) -> Notice {
+    let client = client.unwrap_or("that is not named");
+    let kept = match &restored.broken {
+        Some(_) => format!("; the broken text is kept in {NAMESPACE}/{}", checkpoints::BROKEN),
+        None => String::new(),
+    };
+    Notice {
+        about: About::AwsAuth,
+        weight: Weight::Warning,
+        reason: "Restored",
+        note: format!(
+            "{} (last written by client {client:?}): restored, foreign entries from the last good state and managed ones as their IamMappings ask for{kept}",
+            restored.why
+        ),
+    }
+}
+
+/// Nodes that somebody else took the entry of.
+pub(super) fn node_lost(principal: &str, client: Option<&str>) -> Notice {
+    let client = client.unwrap_or("that is not named");
+    Notice {
+        about: About::AwsAuth,
+        weight: Weight::Warning,
+        reason: "NodeEntryLost",
+        note: format!(
+            "the entry of {principal}, by which nodes join, was removed or demoted by client {client:?}: its nodes cannot register any more. It is not ours to put back; kubectl iam-mapping history shows the version before"
+        ),
+    }
+}
+
+/// No checkpoint could be kept.
+pub(super) fn checkpoint_failed(why: &str) -> Notice {
+    Notice {
+        about: About::AwsAuth,
+        weight: Weight::Warning,
+        reason: HoldReason::CheckpointFailed.as_str(),
+        note: format!(
+            "no checkpoint of aws-auth can be kept, so nothing is adopted or restored until one can: {why}"
+        ),
+    }
 }
 
 /// A write that the API server refused, in its own words.

@@ -15,14 +15,16 @@ pub(super) struct Clients {
     by_key: BTreeMap<Key, String>,
     latest: Option<String>,
     approver: Option<String>,
+    author: Option<String>,
 }
 
 impl Clients {
     /// Ours does not count: whatever has to be put back was not written by us.
     pub(super) fn of(mut managed: Vec<ManagedFieldsEntry>) -> Self {
-        managed.retain(|entry| entry.manager.as_deref() != Some(FIELD_MANAGER));
         managed.sort_by(|a, b| a.time.cmp(&b.time));
-        let mut clients = Self::default();
+        let author = managed.last().and_then(|entry| entry.manager.clone());
+        managed.retain(|entry| entry.manager.as_deref() != Some(FIELD_MANAGER));
+        let mut clients = Self { author, ..Self::default() };
         for entry in managed {
             let Some(client) = &entry.manager else { continue };
             for key in Key::ALL.into_iter().filter(|key| owns(&entry, *key)) {
@@ -40,6 +42,11 @@ impl Clients {
     /// Nobody owns a key that was removed; then it is whoever wrote last at all.
     pub(super) fn of_key(&self, key: Key) -> Option<&str> {
         self.by_key.get(&key).or(self.latest.as_ref()).map(String::as_str)
+    }
+
+    /// Who wrote last of all, we included.
+    pub(super) fn author(&self) -> Option<&str> {
+        self.author.as_deref()
     }
 
     /// Who wrote the approval that stands on aws-auth.

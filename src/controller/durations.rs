@@ -81,6 +81,8 @@ pub(super) struct Durations {
     pub(super) conflict: Pauses,
     /// Before anything else that failed is tried again.
     pub(super) setback: Pauses,
+    /// How long an aws-auth that is missing is left to whoever may be about to make it again.
+    pub(super) absence: Duration,
     /// What the guards count and wait for.
     pub(super) guards: GuardDurations,
 }
@@ -109,6 +111,7 @@ impl Durations {
             unheard: pauses(ms(500), s(15)),
             conflict: pauses(ms(10), s(5)),
             setback: pauses(s(1), s(15)),
+            absence: short(s(1)),
             guards: guards(scale),
         }
     }

@@ -4,6 +4,7 @@
 
 mod announce;
 mod backoff;
+mod checkpoints;
 mod clients;
 mod configuration;
 mod confirm;

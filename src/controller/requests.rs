@@ -142,6 +142,26 @@ pub(super) fn write_aws_auth(body: &ConfigMapBody<'_>, deadline: Duration) -> Bu
     }
 }
 
+/// A `ConfigMap` beside aws-auth: its metadata.
+pub(super) fn get_config_map_metadata(name: &str) -> Built {
+    read(&format!("{CONFIG_MAPS}/{name}"), METADATA)
+}
+
+/// All of it.
+pub(super) fn get_config_map(name: &str) -> Built {
+    read(&format!("{CONFIG_MAPS}/{name}"), JSON)
+}
+
+/// It, over whatever stands there: never aws-auth itself.
+pub(super) fn put_config_map(name: &str, body: &impl Serialize, deadline: Duration) -> Built {
+    write(Method::PUT, &format!("{CONFIG_MAPS}/{name}"), JSON, serde_json::to_vec(body)?, deadline)
+}
+
+/// It, new.
+pub(super) fn create_config_map(body: &impl Serialize, deadline: Duration) -> Built {
+    write(Method::POST, CONFIG_MAPS, JSON, serde_json::to_vec(body)?, deadline)
+}
+
 /// One mapping's metadata; a quorum read.
 pub(super) fn get_mapping(name: &str) -> Built {
     read(&format!("{MAPPINGS}/{name}"), METADATA)

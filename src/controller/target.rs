@@ -46,6 +46,19 @@ pub(super) struct Live {
     pub(super) aws_auth: AwsAuth,
     envelope: Envelope,
     pub(super) clients: Clients,
+    pub(super) origin: Origin,
+}
+
+/// How a version became known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was read.
+    Read,
+    /// We wrote it, and this is what was out of the ordinary about that.
+    Written {
+        /// An approval, a restore.
+        note: Option<String>,
+    },
 }
 
 /// Everything of the object that is not aws-auth's content.
@@ -67,6 +80,7 @@ impl Live {
                 aws_auth: AwsAuth::missing(),
                 envelope: Envelope::default(),
                 clients: Clients::default(),
+                origin: Origin::Read,
             };
         };
         let binary_data = binary_data.unwrap_or_default();
@@ -85,6 +99,7 @@ impl Live {
         Self {
             aws_auth: AwsAuth::read(source, cluster),
             clients: Clients::of(metadata.managed_fields),
+            origin: Origin::Read,
             envelope: Envelope {
                 version: metadata.resource_version,
                 uid: metadata.uid,
@@ -95,6 +110,17 @@ impl Live {
                 immutable,
             },
         }
+    }
+}
+
+impl Live {
+    /// Its version; `None` where there is no aws-auth.
+    pub(super) fn version(&self) -> Option<&str> {
+        self.envelope.version.as_deref()
+    }
+
+    pub(super) fn labels(&self) -> &BTreeMap<String, String> {
+        &self.envelope.labels
     }
 }
 
@@ -208,10 +234,19 @@ impl Target {
         self.known = Known::Live(Box::new(live));
     }
 
+    /// An aws-auth that is made again gets these labels.
+    pub(super) fn label(&mut self, labels: BTreeMap<String, String>) {
+        if let Known::Live(live) = &mut self.known
+            && live.envelope.version.is_none()
+        {
+            live.envelope.labels = labels;
+        }
+    }
+
     /// A write is sent. Gives the old text back to the allocator: after the write it is never needed again.
     pub(super) fn write_begins<T>(&mut self, encode: impl FnOnce(&Envelope) -> T) -> Option<T> {
         let Known::Live(live) = std::mem::take(&mut self.known) else { return None };
-        let Live { aws_auth, envelope, clients: _ } = *live;
+        let Live { aws_auth, envelope, clients: _, origin: _ } = *live;
         drop(aws_auth);
         let encoded = encode(&envelope);
         self.known = Known::Writing(Box::new(envelope));
@@ -220,13 +255,18 @@ impl Target {
     }
 
     /// The write came back: this is what stands now.
-    pub(super) fn write_ends(&mut self, written: AwsAuth, answer: Metadata) {
+    pub(super) fn write_ends(&mut self, written: AwsAuth, answer: Metadata, note: Option<String>) {
         let Known::Writing(envelope) = std::mem::take(&mut self.known) else { return };
         if answer.resource_version.is_none() {
             return;
         }
         let envelope = Envelope { version: answer.resource_version, uid: answer.uid, ..*envelope };
-        self.known = Known::Live(Box::new(Live { aws_auth: written, envelope, clients: Clients::default() }));
+        self.known = Known::Live(Box::new(Live {
+            aws_auth: written,
+            envelope,
+            clients: Clients::default(),
+            origin: Origin::Written { note },
+        }));
     }
 }
 
@@ -268,7 +308,7 @@ mod tests {
 
     fn write(target: &mut Target, version: &str) {
         target.write_begins(|_| ()).unwrap();
-        target.write_ends(AwsAuth::missing(), answer(version));
+        target.write_ends(AwsAuth::missing(), answer(version), None);
     }
 
     #[test]
@@ -278,7 +318,7 @@ mod tests {
         assert!(!target.heard("12".to_owned()));
         target.write_begins(|_| ()).unwrap();
         target.heard("14".to_owned());
-        target.write_ends(AwsAuth::missing(), answer("14"));
+        target.write_ends(AwsAuth::missing(), answer("14"), None);
         assert!(target.live().is_some());
     }
 
@@ -289,7 +329,7 @@ mod tests {
         let mut target = known("10");
         target.write_begins(|_| ()).unwrap();
         target.heard("13".to_owned());
-        target.write_ends(AwsAuth::missing(), answer("12"));
+        target.write_ends(AwsAuth::missing(), answer("12"), None);
         assert!(target.live().is_none());
     }
 

@@ -46,6 +46,38 @@ struct Inner {
     events: Family<EventLabel, Counter>,
     configuration: Gauge,
     reloads: Family<ReloadLabel, Counter>,
+    checkpoints: Family<CheckpointLabel, Counter>,
+    restores: Family<RestoreLabel, Counter>,
+}
+
+/// What came of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "label values are lower case")]
+pub enum CheckpointResult {
+    /// It is in the ring.
+    kept,
+    /// The API server did not take it.
+    failed,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "label values are lower case")]
+pub enum RestoredWhat {
+    /// A key that did not parse.
+    key,
+    /// All of aws-auth.
+    all,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CheckpointLabel {
+    result: CheckpointResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RestoreLabel {
+    what: RestoredWhat,
 }
 
 /// What came of a write of aws-auth.
@@ -142,6 +174,8 @@ impl Default for Metrics {
             events: Family::default(),
             configuration: Gauge::default(),
             reloads: Family::default(),
+            checkpoints: Family::default(),
+            restores: Family::default(),
         };
         inner.configuration.set(1);
         // A series that appears with its first increase hides that increase from rate().
@@ -153,6 +187,12 @@ impl Default for Metrics {
         }
         for result in [ReloadResult::ok, ReloadResult::refused] {
             drop(inner.reloads.get_or_create(&ReloadLabel { result }));
+        }
+        for result in [CheckpointResult::kept, CheckpointResult::failed] {
+            drop(inner.checkpoints.get_or_create(&CheckpointLabel { result }));
+        }
+        for what in [RestoredWhat::key, RestoredWhat::all] {
+            drop(inner.restores.get_or_create(&RestoreLabel { what }));
         }
         for reason in HoldReason::ALL {
             drop(inner.held.get_or_create(&ReasonLabel { reason: reason.as_str() }));
@@ -245,6 +285,18 @@ impl Inner {
             self.reloads.clone(),
         );
         r.register_with_unit(
+            "checkpoint",
+            "Checkpoints of aws-auth by what came of them",
+            of("versions"),
+            self.checkpoints.clone(),
+        );
+        r.register_with_unit(
+            "aws_auth_restored",
+            "Restores of aws-auth, by what was restored",
+            of("parts"),
+            self.restores.clone(),
+        );
+        r.register_with_unit(
             "watch_last_heard_timestamp",
             "When the API server last said anything on a watch, in seconds since 1970",
             Unit::Seconds,
@@ -332,6 +384,16 @@ impl Metrics {
     pub fn reloaded(&self, result: ReloadResult) {
         self.inner.reloads.get_or_create(&ReloadLabel { result }).inc();
         self.inner.configuration.set(i64::from(matches!(result, ReloadResult::ok)));
+    }
+
+    /// What came of a checkpoint.
+    pub fn checkpoint(&self, result: CheckpointResult) {
+        self.inner.checkpoints.get_or_create(&CheckpointLabel { result }).inc();
+    }
+
+    /// Something was restored.
+    pub fn restored(&self, what: RestoredWhat) {
+        self.inner.restores.get_or_create(&RestoreLabel { what }).inc();
     }
 
     /// The API server said something on a watch.

@@ -86,6 +86,13 @@ pub fn damage(live: &AwsAuth, good: &AwsAuth) -> Option<Damage> {
     (!keys.is_empty()).then_some(Damage::Malformed(keys))
 }
 
+/// Whether it is worth comparing with the last good state: without that, nothing here can be damaged.
+#[must_use]
+pub fn suspicious(live: &AwsAuth) -> bool {
+    Key::ALL.into_iter().any(|key| broken(live, key))
+        || !Key::ALL.into_iter().any(|key| has_entries(live, key))
+}
+
 /// What to do about the damage in `live`, if there is any.
 #[must_use]
 pub fn remedy(

@@ -5,7 +5,9 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use super::{Engine, Trouble, wall_clock};
+use crate::checkpoints::{Header, Packed};
 use crate::client::call;
+use crate::controller::checkpoints::RingError;
 use crate::controller::events::{Notice, Taken, Weight};
 use crate::controller::requests::{self, Object};
 use crate::controller::status_writer::Sending;
@@ -20,6 +22,7 @@ const STATUSES_AT_ONCE: usize = 2;
 pub(super) enum Errand {
     Status(Box<Sending>, Result<(), Trouble>),
     Event(Result<(), Trouble>),
+    Checkpoint(Box<(Header, Packed)>, Result<(), RingError>),
 }
 
 impl Engine {
@@ -27,6 +30,11 @@ impl Engine {
     pub(super) fn start_errands(&mut self, now: Instant) -> Option<Instant> {
         if let Some(blocked) = self.timers.statuses_blocked.filter(|blocked| *blocked > now) {
             return Some(blocked);
+        }
+        let free = self.errands.len() < STATUSES_AT_ONCE;
+        let blocked = self.timers.checkpoints_blocked.filter(|blocked| *blocked > now);
+        if free && blocked.is_none() && self.parts.tenure.outlasts(now, self.parts.durations.write) {
+            self.start_keeping();
         }
         let surroundings = self.parts.configuration.borrow().surroundings();
         let deadline = self.parts.durations.write;
@@ -49,7 +57,7 @@ impl Engine {
             );
         }
         if self.errands.is_empty() && !self.events.is_empty() {
-            let letter = self.events.next()?;
+            let Some(letter) = self.events.next() else { return blocked };
             let client = self.parts.client.clone();
             self.errands.push(
                 async move {
@@ -63,7 +71,7 @@ impl Engine {
                 .boxed(),
             );
         }
-        None
+        blocked
     }
 
     pub(super) fn errand(&mut self, errand: Errand) {
@@ -91,6 +99,11 @@ impl Engine {
                     self.statuses.failed(sending.to);
                 }
             },
+            Errand::Checkpoint(kept, outcome) => {
+                let (header, content) = *kept;
+                self.kept(header, content, outcome);
+                return;
+            }
             Errand::Event(Ok(())) => metrics.event(EventResult::sent),
             // The same was said lately.
             Errand::Event(Err(error)) if error.code() == Some(StatusCode::CONFLICT) => {

@@ -5,6 +5,7 @@
 //! quorum read, so whatever went stale in between cannot matter. Decisions are made elsewhere: `plan` says what to
 //! write, `pacing` when, `confirm` whether a removal is real, `target` whether our view is the newest.
 
+mod checkpoints;
 mod crd;
 mod errands;
 mod hear;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::client::CallError;
 use crate::controller::backoff::Backoff;
+use crate::controller::checkpoints::Checkpoints;
 use crate::controller::configuration::Configuration;
 use crate::controller::crd::Crd;
 use crate::controller::durations::Durations;
@@ -41,6 +43,7 @@ use crate::controller::status_writer::Statuses;
 use crate::controller::target::Target;
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Gate;
+use checkpoints::RingOutcome;
 use crd::SchemaOutcome;
 use errands::Errand;
 use read_write::{ReadOutcome, Work, Write, WriteOutcome};
@@ -66,6 +69,8 @@ pub(super) struct Engine {
     crd_turns: BoxStream<'static, Turn<CrdMetadata>>,
     crd: Crd,
     schema: Option<BoxFuture<'static, SchemaOutcome>>,
+    checkpoints: Checkpoints,
+    ring: Option<BoxFuture<'static, RingOutcome>>,
     mappings: Mappings,
     target: Target,
     /// The version that a list of the aws-auth watch under way has found.
@@ -81,6 +86,7 @@ pub(super) struct Engine {
     setbacks: Backoff,
     status_setbacks: Backoff,
     schema_setbacks: Backoff,
+    ring_setbacks: Backoff,
 }
 
 /// When to look again though nothing happened.
@@ -92,6 +98,10 @@ struct Timers {
     blocked: Option<Instant>,
     /// Until when statuses are.
     statuses_blocked: Option<Instant>,
+    /// Until when checkpoints are.
+    checkpoints_blocked: Option<Instant>,
+    /// Since when there is no aws-auth, or none with an entry, though there was.
+    missing_since: Option<Instant>,
 }
 
 /// A request that brought nothing back.
@@ -112,6 +122,7 @@ enum Woken {
     Target(Turn<AwsAuthMetadata>),
     Crd(Turn<CrdMetadata>),
     Schema(Box<SchemaOutcome>),
+    Ring(RingOutcome),
     Errand(Errand),
     Configuration,
     Timer,
@@ -124,12 +135,14 @@ impl Engine {
         parts.telemetry.health.wait_for(Gate::Crd, "not read yet");
         let now = Instant::now();
         let durations = parts.durations;
-        Self {
+        let mut engine = Self {
             mapping_turns: sources::mappings(parts.client.clone(), &durations),
             target_turns: sources::aws_auth(parts.client.clone(), &durations),
             crd_turns: sources::crd(parts.client.clone(), &durations),
             crd: Crd::default(),
             schema: None,
+            checkpoints: Checkpoints::default(),
+            ring: None,
             mappings: Mappings::default(),
             target: Target::default(),
             listed_version: None,
@@ -144,13 +157,18 @@ impl Engine {
                 wake: None,
                 blocked: None,
                 statuses_blocked: None,
+                checkpoints_blocked: None,
+                missing_since: None,
             },
             conflicts: Backoff::new(durations.conflict),
             setbacks: Backoff::new(durations.setback),
             status_setbacks: Backoff::new(durations.setback),
             schema_setbacks: Backoff::new(durations.setback),
+            ring_setbacks: Backoff::new(durations.setback),
             parts,
-        }
+        };
+        engine.read_ring(Duration::ZERO);
+        engine
     }
 
     /// Works until `stop`; a write that is on its way then is waited for.
@@ -175,6 +193,7 @@ impl Engine {
                 Woken::Target(turn) => self.target(turn),
                 Woken::Crd(turn) => self.crd_turn(turn),
                 Woken::Schema(outcome) => self.schema(*outcome),
+                Woken::Ring(outcome) => self.ring(outcome),
                 Woken::Errand(errand) => self.errand(errand),
                 Woken::Configuration => self.pacer.changed(Instant::now()),
             }
@@ -206,6 +225,12 @@ impl Engine {
                 None => pending().await,
             }
         };
+        let ring = async {
+            match &mut self.ring {
+                Some(outcome) => Woken::Ring(outcome.await),
+                None => pending().await,
+            }
+        };
         let timer = async {
             match look {
                 Some(look) => tokio::time::sleep_until(look).await,
@@ -219,6 +244,7 @@ impl Engine {
             Some(turn) = self.crd_turns.next() => Woken::Crd(turn),
             woken = work => woken,
             woken = schema, if !stopping => woken,
+            woken = ring, if !stopping => woken,
             Some(turn) = self.mapping_turns.next(), if !stopping => Woken::Mapping(Box::new(turn)),
             Some(turn) = self.target_turns.next(), if !stopping => Woken::Target(turn),
             Some(errand) = self.errands.next(), if !self.errands.is_empty() => Woken::Errand(errand),
@@ -230,6 +256,9 @@ impl Engine {
         }
         if matches!(woken, Woken::Schema(_)) {
             self.schema = None;
+        }
+        if matches!(woken, Woken::Ring(_)) {
+            self.ring = None;
         }
         woken
     }
@@ -271,7 +300,7 @@ impl Engine {
 
     /// Whether everything is known that a plan is made from, but for aws-auth's content.
     fn complete(&self) -> bool {
-        self.mappings.synced() && self.target.watched() && self.crd.known()
+        self.mappings.synced() && self.target.watched() && self.crd.known() && self.checkpoints.tried()
     }
 }
 

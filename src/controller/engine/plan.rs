@@ -11,6 +11,7 @@ use aws_auth::situation::{Rival, Situation};
 use aws_auth::{Key, Timestamp};
 use tokio::time::Instant;
 
+use super::checkpoints::Base;
 use super::read_write::Deeds;
 use super::{Engine, wall_clock};
 use crate::controller::announce;
@@ -45,11 +46,33 @@ impl Engine {
         let time = wall_clock();
         let configuration = self.parts.configuration.borrow().clone();
         let settings = &*configuration.settings;
-        let situation = self.situation(live, time);
+        let base = self.base(live, now);
+        let mut situation = self.situation(live, time);
+        let mut labels = None;
+        let mended;
+        let aws_auth = match base {
+            Base::Live => &live.aws_auth,
+            Base::Mended { aws_auth, labels: of_good, restored } => {
+                situation.restored = restored;
+                labels = Some(of_good);
+                mended = aws_auth;
+                &*mended
+            }
+            Base::Held(why) => {
+                situation.missing = Some(why);
+                &live.aws_auth
+            }
+            Base::Later => {
+                let since = *self.timers.missing_since.get_or_insert(now);
+                self.timers.wake = Some(since + self.parts.durations.absence);
+                return;
+            }
+        };
+        self.timers.missing_since = None;
         let Plan { write, changes, held, verdicts, admins, requests, approved, wake } =
             plan::plan(&plan::Input {
                 mappings: &mappings,
-                aws_auth: &live.aws_auth,
+                aws_auth,
                 cluster: self.parts.cluster,
                 settings,
                 now: time,
@@ -111,8 +134,14 @@ impl Engine {
         } else {
             drop(verdicts);
         }
-        if let Some(next) = write {
-            self.start_writing(next, Deeds { changes, approved });
+        match write {
+            Some(next) => {
+                if let Some(labels) = labels {
+                    self.target.label(labels);
+                }
+                self.start_writing(next, Deeds { changes, approved, restored: situation.restored });
+            }
+            None => self.keep_good(),
         }
     }
 
@@ -128,6 +157,7 @@ impl Engine {
             fresh: Some(Nonce(u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)))),
             rivals: rivals.collect(),
             outdated: self.crd.outdated(),
+            checkpoint_problem: self.checkpoints.problem().map(str::to_owned),
             ..Situation::default()
         }
     }
@@ -141,7 +171,7 @@ fn size(aws_auth: &AwsAuth) -> usize {
     aws_auth.source().data.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
-fn entries(aws_auth: &AwsAuth) -> usize {
+pub(super) fn entries(aws_auth: &AwsAuth) -> usize {
     Key::ALL
         .iter()
         .map(|&key| aws_auth.key(key).items().filter(|(_, _, identity)| identity.is_some()).count())

@@ -1,19 +1,22 @@
 //! aws-auth read and written: one request at a time, and what its outcome means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_auth::Key;
 use aws_auth::approval::Approved;
 use aws_auth::aws_auth::AwsAuth;
 use aws_auth::plan::{Change, ChangeKind};
+use aws_auth::restore::Restored;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::plan::Purpose;
 use super::{Engine, Parts, Trouble, wall_clock};
+use crate::checkpoints;
 use crate::client::{CallError, call};
+use crate::controller::checkpoints::{RingError, put};
 use crate::controller::clients::Clients;
 use crate::controller::confirm::{Doubt, Removal, confirm};
 use crate::controller::requests::{self, AWS_AUTH, Metadata, Object};
@@ -21,7 +24,7 @@ use crate::controller::target::{Live, LiveConfigMap};
 use crate::controller::{announce, sources};
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Gate;
-use crate::telemetry::metrics::WriteResult;
+use crate::telemetry::metrics::{CheckpointResult, RestoredWhat, WriteResult};
 
 /// What is done about aws-auth now: one thing at most.
 pub(super) enum Work {
@@ -47,12 +50,34 @@ pub(super) struct Deeds {
     pub(super) changes: Vec<Change>,
     /// Approvals that it uses up.
     pub(super) approved: Vec<Approved>,
+    /// What of aws-auth it restores.
+    pub(super) restored: Vec<Restored>,
+}
+
+impl Deeds {
+    /// What is out of the ordinary about the write, for the history.
+    fn note(&self, clients: &Clients) -> Option<String> {
+        let restored = self.restored.iter().map(|restored| format!("restored, because {}", restored.why));
+        let by = clients.approver().unwrap_or("a client that is not named");
+        let approved = self.approved.iter().filter(|approved| !approved.principals.is_empty());
+        let approved = approved.map(|approved| {
+            format!(
+                "{} held entries let through by {} of client {by:?}",
+                approved.principals.len(),
+                approved.hash
+            )
+        });
+        let notes: Vec<String> = restored.chain(approved).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
 }
 
 #[derive(Debug)]
 pub(super) enum WriteError {
     /// A removal could not be confirmed; nothing was sent.
     Doubt(Doubt),
+    /// The text that a restore replaces could not be kept; nothing was sent.
+    NotKept(RingError),
     /// There was no time left in the Lease; nothing was sent.
     LeaseOver,
     /// It was sent.
@@ -101,6 +126,7 @@ impl Engine {
             .map(|uid| Removal { uid, name: self.mappings.name_of_gone(uid).map(str::to_owned) })
             .collect();
         let clients = self.target.live().map(|live| live.clients.clone()).unwrap_or_default();
+        let broken = broken(&deeds.restored, &clients);
         let Parts { client: api, durations, tenure, .. } = self.parts.clone();
         let Some(request) = self
             .target
@@ -119,6 +145,10 @@ impl Engine {
                     took_us = begun.elapsed().as_micros(),
                     "confirmed"
                 );
+            }
+            if let Some(broken) = broken {
+                let kept = put(&api, checkpoints::BROKEN, &broken, durations.write).await;
+                kept.map_err(WriteError::NotKept)?;
             }
             if !tenure.outlasts(Instant::now(), durations.write) {
                 return Err(WriteError::LeaseOver);
@@ -148,7 +178,16 @@ impl Engine {
                     "aws-auth written"
                 );
                 self.count_put_backs(&write);
-                self.target.write_ends(write.next, answer);
+                let note = write.deeds.note(&write.clients);
+                self.target.write_ends(write.next, answer, note);
+                for restored in &write.deeds.restored {
+                    let what = match restored.key {
+                        Some(_) => RestoredWhat::key,
+                        None => RestoredWhat::all,
+                    };
+                    metrics.restored(what);
+                    self.say(announce::restored(restored, write.clients.author()), now);
+                }
                 for approved in &write.deeds.approved {
                     self.say(announce::approved(approved, write.clients.approver()), now);
                 }
@@ -187,6 +226,11 @@ impl Engine {
             }
             WriteError::Doubt(doubt) => {
                 health.close(Gate::Write, doubt.to_string());
+                self.set_back(now, None);
+            }
+            WriteError::NotKept(error) => {
+                metrics.checkpoint(CheckpointResult::failed);
+                self.say(announce::checkpoint_failed(&error.to_string()), now);
                 self.set_back(now, None);
             }
             WriteError::LeaseOver => self.set_back(now, None),
@@ -230,4 +274,15 @@ impl Engine {
         let pause = self.setbacks.next_pause().max(retry_after.unwrap_or_default());
         self.timers.blocked = Some(now + pause);
     }
+}
+
+/// The `ConfigMap` that keeps the texts which a restore replaces; `None` where none is lost.
+fn broken(restored: &[Restored], clients: &Clients) -> Option<serde_json::Value> {
+    let texts: BTreeMap<&str, &str> = restored
+        .iter()
+        .filter_map(|restored| Some((restored.key?.as_str(), restored.broken.as_deref()?)))
+        .collect();
+    let why: Vec<&str> = restored.iter().map(|restored| restored.why.as_str()).collect();
+    let at = jiff::Timestamp::now().to_string();
+    (!texts.is_empty()).then(|| checkpoints::broken(&texts, &why.join("; "), clients.author(), &at))
 }
