@@ -138,24 +138,11 @@ impl Checkpoints {
     pub(super) fn see(&mut self, live: &AwsAuth, seen: Seen<'_>) -> Vec<String> {
         self.seen = seen.version.map(str::to_owned);
         let mut lost = Vec::new();
-        let better = match seen.author {
-            Author::Us if !restore::suspicious(live) => None,
-            Author::Us | Author::Client(_) => {
-                let good = self.good().map(|state| state.read(seen.cluster));
-                let emptied = good.as_ref().and_then(|good| restore::damage(live, good));
-                match (seen.author, emptied) {
-                    // What we emptied is empty because it is meant to be.
-                    (Author::Us, Some(Damage::Emptied)) => None,
-                    _ => {
-                        let Some(better) = restore::better(live, good.as_ref(), seen.cluster) else {
-                            return lost;
-                        };
-                        lost = good.map(|good| restore::lost_nodes(&good, &better)).unwrap_or_default();
-                        Some(better)
-                    }
-                }
-            }
-        };
+        let better = self.better(live, &seen);
+        let Some((better, before)) = better else { return lost };
+        if let (Some(before), Author::Client(_)) = (before, seen.author) {
+            lost = restore::lost_nodes(&before, better.as_ref().unwrap_or(live));
+        }
         let packed = Packed::of(&State::of(better.as_ref().unwrap_or(live), seen.labels));
         let packed = match packed {
             Ok(packed) => packed,
@@ -182,6 +169,23 @@ impl Checkpoints {
         self.good = Some(packed.clone());
         self.queued = Some((header, packed));
         lost
+    }
+
+    /// The last good state once `live` has been seen, where it is not `live` itself, and the one before. `None` where it
+    /// stays what it is.
+    fn better(&self, live: &AwsAuth, seen: &Seen<'_>) -> Option<(Option<AwsAuth>, Option<AwsAuth>)> {
+        let meant = matches!(seen.author, Author::Us);
+        if meant && !restore::suspicious(live) {
+            return Some((None, None));
+        }
+        let before = self.good().map(|state| state.read(seen.cluster));
+        let damage = before.as_ref().and_then(|before| restore::damage(live, before, seen.cluster));
+        // What we emptied is empty because it is meant to be.
+        if meant && damage == Some(Damage::Emptied) {
+            return Some((None, before));
+        }
+        let better = restore::better(live, before.as_ref(), seen.cluster)?;
+        Some((Some(better), before))
     }
 
     /// What is to be written out next.

@@ -84,8 +84,10 @@ impl Cluster {
         }
         let leases: Api<Lease> = Api::namespaced(self.client(), "kube-system");
         wait(leases.delete_collection(&delete, &all)).unwrap();
-        if self.aws_auth().is_some() {
-            wait(self.config_maps().delete("aws-auth", &delete)).unwrap();
+        let ours = wait(self.config_maps().list(&all)).unwrap().items.into_iter();
+        let ours = ours.filter_map(|object| object.metadata.name).filter(|name| name.starts_with("aws-auth"));
+        for name in ours {
+            wait(self.config_maps().delete(&name, &delete)).unwrap();
         }
     }
 

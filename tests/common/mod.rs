@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-pub use cluster::{Cluster, edit_aws_auth};
+pub use cluster::{Cluster, edit_aws_auth, wait};
 pub use metrics::Metrics;
 pub use operator::{InProcess, Process, ended, file};
 pub use proxy::{AnswerOfWrite, Proxy};

@@ -99,9 +99,12 @@ fn a_restart_writes_nothing_but_the_lease_when_all_is_as_it_was() {
     assert_eq!(
         operator.metrics().writes().into_iter().collect::<Vec<_>>(),
         [
+            // The checkpoint of aws-auth as it is now, in a ConfigMap that was not there yet.
+            ("{verb=\"create\",resource=\"configmaps\",code=\"201\"}", "1"),
             ("{verb=\"create\",resource=\"events\",code=\"201\"}", "1"),
             ("{verb=\"patch\",resource=\"iammappings/status\",code=\"200\"}", "1"),
             ("{verb=\"update\",resource=\"configmaps\",code=\"200\"}", "1"),
+            ("{verb=\"update\",resource=\"configmaps\",code=\"404\"}", "1"),
         ]
     );
     let stored: Vec<Value> =

@@ -4,13 +4,16 @@
 //! the restored text, and its changes go with the same write, under the same guards. Not here: keeping the last good
 //! state (the operator's `checkpoints`).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::aws_auth::{AwsAuth, Source};
+use crate::document::{self, Edit};
 use crate::entry::Key;
 use crate::guards;
 use crate::mapping::Uid;
 use crate::ownership;
+use crate::plan::claims::{At, Claims, Items};
 use crate::reader::Reading;
 use crate::settings::{GuardSettings, OnDamage};
 use crate::{approval, reader};
@@ -75,7 +78,8 @@ impl fmt::Display for Damage {
 /// What is damaged in `live`, as far as `good` can mend it: a key without an entry in the last good state has none to
 /// lose.
 #[must_use]
-pub fn damage(live: &AwsAuth, good: &AwsAuth) -> Option<Damage> {
+pub fn damage(live: &AwsAuth, good: &AwsAuth, cluster: Uid) -> Option<Damage> {
+    let good = &*standing(live, good, cluster);
     let lost_everything = !Key::ALL.into_iter().any(|key| has_entries(live, key) || broken(live, key))
         && Key::ALL.into_iter().any(|key| has_entries(good, key));
     if lost_everything {
@@ -101,8 +105,9 @@ pub fn remedy(
     guards: &GuardSettings,
     checkpoint_problem: Option<&str>,
     absence: Absence,
+    cluster: Uid,
 ) -> Remedy {
-    let Some(damage) = good.and_then(|good| damage(live, good)) else { return Remedy::Sound };
+    let Some(damage) = good.and_then(|good| damage(live, good, cluster)) else { return Remedy::Sound };
     let policy = match damage {
         Damage::Malformed(_) => guards.on_malformed,
         Damage::Missing | Damage::Emptied => guards.on_missing,
@@ -124,10 +129,45 @@ pub fn remedy(
     }
 }
 
+/// `good` without what the operator removed after it: entries that were owned then and are not on the live record,
+/// which is the newer. Without that a restore would bring them back, and as nobody's.
+fn standing<'g>(live: &AwsAuth, good: &'g AwsAuth, cluster: Uid) -> Cow<'g, AwsAuth> {
+    let (Ok(now), Ok(then)) = (live.record(), good.record()) else { return Cow::Borrowed(good) };
+    if then.rows().iter().all(|row| now.get(row.uid).is_some()) {
+        return Cow::Borrowed(good);
+    }
+    let items = Items::of(good);
+    let claims = Claims::of(good, &items, &[]);
+    let gone: Vec<At> = claims
+        .rows()
+        .filter(|(row, _)| now.get(row.uid).is_none())
+        .filter_map(|(_, claim)| claim.at())
+        .collect();
+    let mut texts = Vec::new();
+    for key in Key::ALL {
+        let mut remove: Vec<usize> = gone.iter().filter(|at| at.key == key).map(|at| at.index).collect();
+        remove.sort_unstable();
+        let index = |(index, _, _): (usize, &reader::Item, _)| index;
+        let owned = |index: &usize| claims.owner(At { key, index: *index }).is_some();
+        let ours = good.key(key).items().map(index).filter(owned).collect();
+        let edit = Edit { remove, ours, ..Edit::default() };
+        if edit.is_empty() {
+            continue;
+        }
+        match document::edit(key, good.text(key), good.key(key).reading(), &edit) {
+            Ok(text) => texts.push((key, text)),
+            // What cannot be taken out of it is not restored at all: better too little than what was revoked.
+            Err(_) => texts.push((key, String::new())),
+        }
+    }
+    Cow::Owned(good.with(texts, now, None, cluster))
+}
+
 /// `live` with what is damaged taken from `good`, and what that was. The ownership record stays the live one where
 /// there is one: it is the newer.
 #[must_use]
 pub fn mend(live: &AwsAuth, good: &AwsAuth, damage: &Damage, cluster: Uid) -> (AwsAuth, Vec<Restored>) {
+    let good = &*standing(live, good, cluster);
     let mut source = match damage {
         Damage::Missing => good.source().clone(),
         Damage::Emptied | Damage::Malformed(_) => live.source().clone(),
@@ -171,7 +211,7 @@ pub fn better(live: &AwsAuth, good: Option<&AwsAuth>, cluster: Uid) -> Option<Aw
         let sound = live.exists() && !Key::ALL.into_iter().any(|key| broken(live, key));
         return sound.then(|| live.clone());
     };
-    match damage(live, good) {
+    match damage(live, good, cluster) {
         None => live.exists().then(|| live.clone()),
         Some(Damage::Missing | Damage::Emptied) => None,
         Some(damage @ Damage::Malformed(_)) => Some(mend(live, good, &damage, cluster).0),

@@ -44,7 +44,7 @@ fn change(world: &mut World, how: impl FnOnce(&mut Source)) {
 fn restore(world: &mut World, good: &AwsAuth) -> Damage {
     let guards = &world.settings.guards;
     let Remedy::Restore(damage) =
-        restore::remedy(&world.aws_auth, Some(good), guards, None, Absence::Settled)
+        restore::remedy(&world.aws_auth, Some(good), guards, None, Absence::Settled, CLUSTER)
     else {
         panic!("nothing is restored")
     };
@@ -142,7 +142,7 @@ fn one_key_emptied_by_hand_while_another_has_entries_is_respected() {
     let mut world = world(0);
     let good = world.aws_auth.clone();
     world.edit(Key::MapRoles, |_| "[]\n".to_owned());
-    assert_eq!(restore::damage(&world.aws_auth, &good), None);
+    assert_eq!(restore::damage(&world.aws_auth, &good, CLUSTER), None);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_foreign_entry_that_somebody_removed_stays_removed() {
     let mut world = world(2);
     let good = world.aws_auth.clone();
     world.edit(Key::MapRoles, |text| text.replace(FOREIGN, ""));
-    assert_eq!(restore::damage(&world.aws_auth, &good), None);
+    assert_eq!(restore::damage(&world.aws_auth, &good, CLUSTER), None);
     assert_eq!(restore::lost_nodes(&good, &world.aws_auth), [role("nodes")]);
 }
 
@@ -164,7 +164,7 @@ fn nothing_is_restored_where_the_configuration_says_hold_or_no_checkpoint_can_be
     };
     let missing = AwsAuth::missing();
     let remedy = |guards: &GuardSettings, problem| {
-        restore::remedy(&missing, Some(&good), guards, problem, Absence::Settled)
+        restore::remedy(&missing, Some(&good), guards, problem, Absence::Settled, CLUSTER)
     };
     let Remedy::Hold(Some(why)) = remedy(&hold, None) else { panic!("it is restored") };
     assert!(why.contains("history"), "{why}");
@@ -173,7 +173,10 @@ fn nothing_is_restored_where_the_configuration_says_hold_or_no_checkpoint_can_be
     };
     assert!(why.contains("forbidden"), "{why}");
     let broken = common::aws_auth(&[("mapRoles", BROKEN)]);
-    assert_eq!(restore::remedy(&broken, Some(&good), &hold, None, Absence::Settled), Remedy::Hold(None));
+    assert_eq!(
+        restore::remedy(&broken, Some(&good), &hold, None, Absence::Settled, CLUSTER),
+        Remedy::Hold(None)
+    );
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn somebody_gets_a_second_to_make_it_again() {
     let good = world(1).aws_auth;
     let guards = GuardSettings::default();
     let missing = AwsAuth::missing();
-    let remedy = |absence| restore::remedy(&missing, Some(&good), &guards, None, absence);
+    let remedy = |absence| restore::remedy(&missing, Some(&good), &guards, None, absence, CLUSTER);
     assert_eq!(remedy(Absence::Fresh), Remedy::Wait);
     assert_eq!(remedy(Absence::Settled), Remedy::Restore(Damage::Missing));
 }
@@ -200,7 +203,7 @@ fn somebody_gets_a_second_to_make_it_again() {
 fn without_a_last_good_state_there_is_nothing_to_restore() {
     let guards = GuardSettings::default();
     for live in [AwsAuth::missing(), common::aws_auth(&[("mapRoles", BROKEN)])] {
-        assert_eq!(restore::remedy(&live, None, &guards, None, Absence::Settled), Remedy::Sound);
+        assert_eq!(restore::remedy(&live, None, &guards, None, Absence::Settled, CLUSTER), Remedy::Sound);
     }
 }
 
@@ -217,4 +220,27 @@ fn the_last_good_state_is_the_newest_of_every_key_and_never_what_others_emptied(
     assert!(restore::better(&world.aws_auth, Some(&second), CLUSTER).is_none());
     assert!(restore::better(&AwsAuth::missing(), Some(&second), CLUSTER).is_none());
     assert!(restore::better(&common::aws_auth(&[("mapRoles", BROKEN)]), None, CLUSTER).is_none());
+}
+
+#[test]
+fn what_was_revoked_after_the_last_good_state_does_not_come_back_with_it() {
+    let mut world = world(3);
+    let good = world.aws_auth.clone();
+    world.mappings.remove(0);
+    world.settle();
+    world.edit(Key::MapRoles, |_| BROKEN.to_owned());
+    restore(&mut world, &good);
+    assert!(!world.roles().contains("dev0"), "{}", world.roles());
+    assert!(world.roles().starts_with(FOREIGN) && world.roles().contains("dev1"), "{}", world.roles());
+}
+
+#[test]
+fn what_the_operator_itself_emptied_is_not_damaged_even_for_an_older_last_good_state() {
+    let mut world = World::with(AwsAuth::missing());
+    world.mappings = vec![mapping("dev", 1, dev(1))];
+    world.settle();
+    let good = world.aws_auth.clone();
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(restore::damage(&world.aws_auth, &good, CLUSTER), None);
 }

@@ -58,10 +58,12 @@ impl Engine {
 
     /// What to plan on. A damaged aws-auth is compared with the last good state.
     pub(super) fn base(&self, live: &Live, now: Instant) -> Base {
-        if !restore::suspicious(&live.aws_auth) {
+        // What we wrote ourselves is meant to be as it is.
+        if live.origin != Origin::Read || !restore::suspicious(&live.aws_auth) {
             return Base::Live;
         }
-        let guards = &self.parts.settings.guards;
+        let settings = self.parts.configuration.borrow().settings.clone();
+        let guards = &settings.guards;
         if self.checkpoints.unread() && !live.aws_auth.exists() {
             let why = self.checkpoints.problem().unwrap_or("not read yet");
             return Base::Held(format!(
@@ -74,7 +76,8 @@ impl Engine {
         let settled = |since: Instant| now >= since + self.parts.durations.absence;
         let absence =
             if self.timers.missing_since.is_some_and(settled) { Absence::Settled } else { Absence::Fresh };
-        match restore::remedy(&live.aws_auth, Some(&good), guards, self.checkpoints.problem(), absence) {
+        let (problem, cluster) = (self.checkpoints.problem(), self.parts.cluster);
+        match restore::remedy(&live.aws_auth, Some(&good), guards, problem, absence, cluster) {
             Remedy::Sound | Remedy::Hold(None) => Base::Live,
             Remedy::Hold(Some(why)) => Base::Held(why),
             Remedy::Wait => Base::Later,

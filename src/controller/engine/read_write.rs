@@ -181,12 +181,12 @@ impl Engine {
                 let note = write.deeds.note(&write.clients);
                 self.target.write_ends(write.next, answer, note);
                 for restored in &write.deeds.restored {
-                    let what = match restored.key {
-                        Some(_) => RestoredWhat::key,
-                        None => RestoredWhat::all,
+                    let (what, client) = match restored.key {
+                        Some(key) => (RestoredWhat::key, write.clients.of_key(key)),
+                        None => (RestoredWhat::all, write.clients.author()),
                     };
                     metrics.restored(what);
-                    self.say(announce::restored(restored, write.clients.author()), now);
+                    self.say(announce::restored(restored, client), now);
                 }
                 for approved in &write.deeds.approved {
                     self.say(announce::approved(approved, write.clients.approver()), now);

@@ -1,0 +1,165 @@
+//! aws-auth broken, deleted and emptied by others: it is whole again, and what they wrote is not lost.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use aws_auth::Key;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde_json::json;
+
+use crate::common::{Cluster, EKSCTL_ROLES, InProcess, Process, arn, check, eventually, file, role, wait};
+
+const BROKEN: &str = "- rolearn: a\n  groups: [\n";
+
+fn kube_system(cluster: &Cluster) -> Api<ConfigMap> {
+    Api::namespaced(cluster.client(), "kube-system")
+}
+
+fn delete_aws_auth(cluster: &Cluster) {
+    wait(kube_system(cluster).delete("aws-auth", &DeleteParams::default())).unwrap();
+}
+
+/// A cluster with foreign entries and two of ours, and its aws-auth.
+fn prepare() -> (Cluster, InProcess, String) {
+    let cluster = Cluster::take();
+    cluster.create_eksctl_aws_auth();
+    let operator = InProcess::start(&cluster);
+    for name in ["one", "two"] {
+        cluster.apply(name, &role(name, &["developers"]));
+        cluster.until(name, "Applied");
+    }
+    until_kept(&cluster, 4);
+    let text = cluster.text(Key::MapRoles);
+    (cluster, operator, text)
+}
+
+/// Waits until the newest checkpoint has so many entries.
+fn until_kept(cluster: &Cluster, entries: usize) {
+    eventually("a checkpoint of that version", || {
+        let all = wait(kube_system(cluster).list(&ListParams::default())).unwrap();
+        let newest = all
+            .iter()
+            .filter_map(|slot| slot.metadata.annotations.as_ref()?.get("aws-auth.dev/checkpoint"))
+            .map(|header| serde_json::from_str::<serde_json::Value>(header).unwrap())
+            .max_by_key(|header| header["number"].as_u64());
+        check(newest.as_ref().is_some_and(|newest| newest["entries"] == entries), || format!("{newest:?}"))
+    });
+}
+
+#[track_caller]
+fn until_text(cluster: &Cluster, text: &str) {
+    eventually("aws-auth is as it was", || {
+        let now = cluster.aws_auth().and_then(|object| object.data?.remove("mapRoles"));
+        check(now.as_deref() == Some(text), || format!("{now:?}"))
+    });
+}
+
+#[test]
+fn a_key_that_no_longer_parses_is_restored_and_the_broken_text_is_kept() {
+    let (cluster, operator, text) = prepare();
+    cluster.edit_aws_auth("careless", |data| {
+        data.insert("mapRoles".to_owned(), BROKEN.to_owned());
+    });
+    until_text(&cluster, &text);
+    let kept = wait(kube_system(&cluster).get("aws-auth-checkpoint-broken")).unwrap();
+    assert_eq!(kept.data.unwrap()["mapRoles"], BROKEN);
+    cluster.until_event("aws-auth", &["Restored", "line 3", "careless", "aws-auth-checkpoint-broken"]);
+    eventually("it is counted", || {
+        let count = operator.metrics().get("aws_auth_restored_parts_total{what=\"key\"}");
+        check(count == 1, || count.to_string())
+    });
+}
+
+#[test]
+fn a_deleted_aws_auth_comes_back_with_what_was_foreign_and_without_what_was_revoked_meanwhile() {
+    let (cluster, _operator, text) = prepare();
+    delete_aws_auth(&cluster);
+    cluster.delete("two");
+    eventually("aws-auth is back", || {
+        let roles = cluster.aws_auth().and_then(|object| object.data?.remove("mapRoles")).unwrap_or_default();
+        check(
+            roles.starts_with(EKSCTL_ROLES) && roles.contains("role/one") && !roles.contains("role/two"),
+            || roles,
+        )
+    });
+    assert!(text.contains("role/two"));
+    cluster.until_event("aws-auth", &["Restored", "deleted"]);
+    assert!(cluster.role(&arn("two")).is_none());
+}
+
+#[test]
+fn an_aws_auth_emptied_or_deleted_while_the_operator_was_down_is_restored_when_it_is_back() {
+    let (cluster, operator, text) = prepare();
+    drop(operator);
+    cluster.edit_aws_auth("careless", BTreeMap::clear);
+    let operator = InProcess::start(&cluster);
+    until_text(&cluster, &text);
+    drop(operator);
+    delete_aws_auth(&cluster);
+    let _operator = InProcess::start(&cluster);
+    until_text(&cluster, &text);
+}
+
+#[test]
+fn the_last_mapping_deleted_leaves_an_empty_aws_auth_and_nothing_is_restored() {
+    let cluster = Cluster::take();
+    let _operator = InProcess::start(&cluster);
+    cluster.apply("one", &role("one", &["developers"]));
+    cluster.until("one", "Applied");
+    cluster.delete("one");
+    let gone = || check(cluster.role(&arn("one")).is_none(), || cluster.text(Key::MapRoles));
+    eventually("the entry is gone", gone);
+    until_kept(&cluster, 0);
+    cluster.apply("two", &role("two", &["developers"]));
+    cluster.until("two", "Applied");
+    assert!(cluster.role(&arn("one")).is_none());
+}
+
+#[test]
+fn where_the_configuration_says_hold_nothing_is_restored_and_conditions_say_so() {
+    let config = file("guards: {onMalformed: Hold, onMissing: Hold}\n");
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let cluster = Cluster::take();
+    cluster.create_eksctl_aws_auth();
+    let _operator = Process::start(&cluster, &[&format!("--config={}", path(config.path()))]);
+    cluster.apply("one", &role("one", &["developers"]));
+    cluster.until("one", "Applied");
+    delete_aws_auth(&cluster);
+    let held = cluster.until("one", "TargetMissing");
+    assert!(held.to_string().contains("iam-mapping history"), "{held}");
+    assert!(cluster.aws_auth().is_none());
+    cluster.create_aws_auth(&[("mapRoles", BROKEN)]);
+    cluster.until("one", "TargetMalformed");
+    assert_eq!(cluster.text(Key::MapRoles), BROKEN);
+}
+
+#[test]
+fn checkpoints_of_another_cluster_or_damaged_ones_are_never_restored_from() {
+    let (cluster, operator, _) = prepare();
+    drop(operator);
+    let slots = wait(kube_system(&cluster).list(&ListParams::default())).unwrap();
+    for mut slot in slots {
+        let name = slot.metadata.name.clone().unwrap();
+        let Some(header) =
+            slot.metadata.annotations.as_mut().and_then(|all| all.get_mut("aws-auth.dev/checkpoint"))
+        else {
+            continue;
+        };
+        let mut forged: serde_json::Value = serde_json::from_str(header).unwrap();
+        if name.ends_with('0') || name.ends_with('2') {
+            forged["cluster"] = json!("00000000-0000-0000-0000-000000000001");
+        } else {
+            slot.binary_data.as_mut().unwrap().values_mut().for_each(|bytes| bytes.0.truncate(20));
+        }
+        *header = forged.to_string();
+        wait(kube_system(&cluster).replace(&name, &PostParams::default(), &slot)).unwrap();
+    }
+    delete_aws_auth(&cluster);
+    let _operator = InProcess::start(&cluster);
+    cluster.until("one", "Applied");
+    eventually("aws-auth has the mappings alone", || {
+        let text = cluster.text(Key::MapRoles);
+        check(text.contains("role/one") && text.contains("role/two") && !text.contains("nodes"), || text)
+    });
+}
