@@ -284,6 +284,14 @@ impl Inner {
             of("reloads"),
             self.reloads.clone(),
         );
+        self.register_safety();
+        self
+    }
+
+    /// What is kept and restored, and the connection that all of it depends on.
+    fn register_safety(&mut self) {
+        let of = |unit: &str| Unit::Other(unit.to_owned());
+        let r = &mut self.registry;
         r.register_with_unit(
             "checkpoint",
             "Checkpoints of aws-auth by what came of them",
@@ -308,7 +316,6 @@ impl Inner {
             of("requests"),
             self.requests.clone(),
         );
-        self
     }
 }
 
