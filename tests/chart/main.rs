@@ -15,6 +15,7 @@ mod common;
 
 mod admitted;
 mod alerts;
+mod gitops;
 mod golden;
 mod helm;
 mod installed;

@@ -7,6 +7,7 @@ use aws_auth_operator::api::crd_yaml;
 use aws_auth_operator::config;
 use serde_json::Value;
 
+use crate::common::file;
 use crate::golden;
 use crate::helm::{Helm, RELEASE, chart, config_of, name_of, objects, only, root, value_sets};
 
@@ -66,6 +67,17 @@ fn every_rendered_configuration_is_one_that_the_operator_takes() {
             panic!("{error}\n{}", config_of(&objects));
         }
     }
+}
+
+#[test]
+fn the_values_on_the_page_about_installing_are_ones_that_the_chart_and_the_operator_take() {
+    let page = fs::read_to_string(root().join("docs/install.md")).unwrap();
+    let blocks = page.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+    let values: Vec<&str> = blocks.filter(|block| block.starts_with("image:")).collect();
+    assert_eq!(values.len(), 1);
+    let values = file(values[0]);
+    let objects = Helm::alone().objects(Some(values.path()));
+    config::parse("docs/install.md", config_of(&objects)).unwrap();
 }
 
 #[test]

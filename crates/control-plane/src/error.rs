@@ -93,7 +93,10 @@ pub enum Error {
 
 /// Only the parts of a setup-envtest folder can come from elsewhere.
 fn instead_of_building(part: &str) -> &'static str {
-    if ["aws-auth-reader", "aws-iam-authenticator", "helm"].iter().any(|own| part.starts_with(own)) {
+    if ["aws-auth-reader", "aws-iam-authenticator", "helm", "gitops-health"]
+        .iter()
+        .any(|own| part.starts_with(own))
+    {
         "."
     } else if part.starts_with("promtool") {
         ", or install promtool (Debian has it in the package prometheus)."

@@ -33,6 +33,8 @@ pub enum Part {
     Helm,
     /// Tests alerts as Prometheus reads them.
     Promtool,
+    /// Says of an object what Argo CD and Flux say of it.
+    GitopsHealth,
     /// Reads aws-auth with aws-iam-authenticator's own code, as EKS does.
     AwsAuthReader,
     /// The server that turns tokens into users, as on EKS; also the client that makes tokens.
@@ -62,6 +64,7 @@ impl Part {
             Part::Kubectl => "kubectl",
             Part::Helm => "helm",
             Part::Promtool => "promtool",
+            Part::GitopsHealth => "gitops-health",
             Part::AwsAuthReader => "aws-auth-reader",
             Part::AwsIamAuthenticator => "aws-iam-authenticator",
         }
@@ -97,6 +100,7 @@ impl Recipe {
                 "github.com/prometheus/prometheus",
                 "4 minutes",
             ),
+            Part::GitopsHealth => ("gitops-health", ".", "github.com/fluxcd/cli-utils", "15 seconds"),
             Part::Etcd => ("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", "half a minute"),
             Part::AwsAuthReader => ("aws-auth-reader", ".", "sigs.k8s.io/aws-iam-authenticator", "2 minutes"),
             Part::AwsIamAuthenticator => (
@@ -113,6 +117,7 @@ impl Recipe {
             | Part::Kubectl
             | Part::Helm
             | Part::Promtool
+            | Part::GitopsHealth
             | Part::AwsAuthReader
             | Part::AwsIamAuthenticator => None,
         };
@@ -210,7 +215,11 @@ impl Workshop {
     /// The part, if somebody else has put it on this machine.
     fn ready_made(&self, part: Part) -> Option<PathBuf> {
         let in_assets = match part {
-            Part::Helm | Part::Promtool | Part::AwsAuthReader | Part::AwsIamAuthenticator => None,
+            Part::Helm
+            | Part::Promtool
+            | Part::GitopsHealth
+            | Part::AwsAuthReader
+            | Part::AwsIamAuthenticator => None,
             Part::KubeApiserver | Part::Etcd | Part::Kubectl => self.assets.clone(),
         };
         let on_path = matches!(part, Part::Kubectl | Part::Promtool)

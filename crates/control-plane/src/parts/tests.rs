@@ -144,6 +144,7 @@ fn every_part_knows_its_version() {
         Part::Kubectl,
         Part::Helm,
         Part::Promtool,
+        Part::GitopsHealth,
         Part::AwsAuthReader,
         Part::AwsIamAuthenticator,
     ] {
