@@ -3,10 +3,12 @@
 
 mod crd;
 mod explain;
+mod grants;
 mod import;
 mod lint;
 mod output;
 mod plan;
+mod report;
 mod run;
 mod source;
 
@@ -50,6 +52,7 @@ enum Command {
     Explain(explain::Arguments),
     Import(import::Arguments),
     Lint(lint::Arguments),
+    Report(report::Arguments),
 }
 
 /// Parses the arguments and does as they say. Exit code 1 means that something stands in the way: wrong arguments, a
@@ -71,11 +74,12 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
     };
     match done {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", output::plain(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -1,10 +1,13 @@
 //! The command line as people and scripts use it: the binary as a black box.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bad;
 mod explain;
 mod import;
 mod lint;
+mod live;
 mod plan;
+mod report;
 mod vectors;
 
 use std::io::Write as _;

@@ -141,3 +141,43 @@ fn where_chance_decides_every_outcome_is_named() {
         assert_eq!(spelled(ours), spelled(theirs), "{}", vector["name"]);
     }
 }
+
+#[test]
+fn the_report_has_every_entry_that_the_authenticator_serves() {
+    let files = Files::new();
+    let mut wrong = Vec::new();
+    for vector in vectors("parse") {
+        let file = config_map(&files, &vector["configmap_data"], false);
+        let said = run(&["report", "--aws-auth", &file, "-o", "json"]);
+        assert_eq!(said.code, 0, "{}: {said:?}", vector["name"]);
+        let mut rows = said.json().as_array().unwrap().clone();
+        // Admins come first.
+        rows.sort_by_key(|row| (row["key"] == "mapUsers", row["line"].as_u64()));
+        let of = |key: &str| -> Vec<Value> {
+            let of_key = rows.iter().filter(|row| row["key"] == key);
+            of_key.map(|row| json!([row["principal"], row["username"], row["groups"]])).collect()
+        };
+        let expected = |list: &str, arn: &str| -> Vec<Value> {
+            let all = vector["expect"][list].as_array().unwrap().iter();
+            // What an sso block is called here is our own.
+            all.map(|one| json!([one[arn], one["username"], one["groups"]])).collect()
+        };
+        let sso = vector["expect"]["roles"].to_string().contains("\"sso\"");
+        let accounts: Vec<&Value> =
+            rows.iter().filter(|row| row["key"] == "mapAccounts").map(|row| &row["principal"]).collect();
+        let expected_accounts: Vec<&Value> =
+            vector["expect"]["accounts"].as_array().unwrap().iter().collect();
+        let sorted = |mut all: Vec<Value>| {
+            all.sort_by_key(Value::to_string);
+            all
+        };
+        let same = (sso || sorted(of("mapRoles")) == sorted(expected("roles", "rolearn")))
+            && sorted(of("mapUsers")) == sorted(expected("users", "userarn"))
+            && accounts.len() == expected_accounts.len()
+            && expected_accounts.iter().all(|account| accounts.contains(account));
+        if !same {
+            wrong.push(format!("{}: {} is not {}", vector["name"], said.out, vector["expect"]));
+        }
+    }
+    none(&wrong);
+}

@@ -63,6 +63,7 @@ pub mod mapping;
 pub mod ownership;
 pub mod plan;
 pub mod policy;
+pub mod rbac;
 pub mod reader;
 pub mod restore;
 pub mod settings;

@@ -10,6 +10,8 @@ use aws_auth::why_not;
 use aws_auth::{Entry, Key};
 use serde::Serialize;
 
+use crate::cli::grants::Given;
+
 /// A caller and what is known of it and of its authenticator.
 pub(super) struct Question<'a> {
     pub(super) arn: &'a str,
@@ -44,6 +46,9 @@ pub(super) struct Answer {
     /// Where the reader takes one of several entries at random: all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) alternatives: Vec<Other>,
+    /// The bindings that name it, and what they allow; none where roles and bindings were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rbac: Option<Vec<Given>>,
     /// The IamMapping that would let it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) suggestion: Option<String>,
@@ -104,6 +109,7 @@ impl Answer {
             clues: Vec::new(),
             alternatives: Vec::new(),
             suggestion: None,
+            rbac: None,
         };
         // A role is nobody yet: its placeholders stay.
         let is_role = canonicalize(question.arn).as_deref() == Some(question.arn)
@@ -161,6 +167,7 @@ impl Answer {
             clues: Vec::new(),
             alternatives: Vec::new(),
             suggestion: None,
+            rbac: None,
         }
     }
 

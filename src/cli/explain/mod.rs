@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use aws_auth::Timestamp;
 use clap::{Args, ValueEnum};
 
+use super::grants::{self, RbacArguments};
 use super::output::{self, Exit};
 use super::source::{self, AwsAuthArguments, Standing};
 use answer::{Answer, Question};
@@ -18,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   Who does this session become?         explain arn:aws:sts::111122223333:assumed-role/dev/jane@example.com
   The same on a file, for a program:    explain arn:aws:iam::111122223333:user/jane --aws-auth aws-auth.yaml -o json
+  And what may it do?                   explain ARN --aws-auth aws-auth.yaml --rbac rbac.yaml
   Once these mappings are applied:      explain arn:aws:iam::111122223333:role/dev -f mappings/ --aws-auth aws-auth.yaml";
 
 /// Who a caller becomes: which entry matches, which username and groups it gives, and why not where none does.
@@ -34,6 +36,8 @@ pub(super) struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     aws_auth: AwsAuthArguments,
+    #[command(flatten)]
+    rbac: RbacArguments,
     /// The operator's configuration, for -f.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -93,7 +97,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             reserved_username_prefixes: arguments.reserved_username_prefix.clone(),
         },
     };
-    let answer = Answer::of(&question, &standing.aws_auth);
+    let mut answer = Answer::of(&question, &standing.aws_auth);
+    if let (Some(username), Some(rbac)) =
+        (&answer.username, grants::read(&arguments.rbac, &arguments.aws_auth)?)
+    {
+        answer.rbac = Some(grants::given(&rbac, username, &answer.groups));
+    }
     match arguments.output {
         Some(Format::Json) => output::print(&output::json(&answer)?)?,
         Some(Format::Yaml) => output::print(&output::yaml(&answer)?)?,

@@ -64,8 +64,35 @@ pub(super) fn text(answer: &Answer, arn: &str, origin: &Origin) -> Result<String
             plain(&clue.message)
         )?;
     }
+    rbac(&mut out, answer)?;
     remarks(&mut out, answer)?;
     Ok(out)
+}
+
+/// What it may do, as far as roles and bindings were read.
+fn rbac(out: &mut String, answer: &Answer) -> fmt::Result {
+    if answer.allowed && aws_auth::rbac::is_beyond(&answer.groups) {
+        writeln!(out, "  {RED}may do everything{RED:#}: system:masters is beyond RBAC")?;
+    }
+    let Some(given) = &answer.rbac else { return Ok(()) };
+    if given.is_empty() {
+        writeln!(out, "  may do     no more than anybody who gets in: no binding names it")?;
+    }
+    for one in given {
+        let place =
+            one.namespace.as_ref().map_or("everywhere".to_owned(), |namespace| format!("in {namespace}"));
+        let line = format!("{} {place}, through {} ({})", one.role, one.through, one.binding);
+        writeln!(out, "  may do     {}", plain(&line))?;
+        match &one.allows {
+            Some(rules) => {
+                for rule in rules {
+                    writeln!(out, "             {DIM}{}{DIM:#}", plain(rule))?;
+                }
+            }
+            None => writeln!(out, "             {YELLOW}that role does not exist, so nothing{YELLOW:#}")?,
+        }
+    }
+    Ok(())
 }
 
 fn remarks(out: &mut String, answer: &Answer) -> fmt::Result {

@@ -86,6 +86,14 @@ fn decode(document: Document) -> anyhow::Result<IamMapping> {
     );
     let name = document.name().to_owned();
     ensure!(!name.is_empty(), "an IamMapping without a name; write metadata.name");
+    for field in ["metadata", "spec"] {
+        // serde would take a list for a mapping without names.
+        ensure!(
+            document.value.get(field).is_none_or(serde_json::Value::is_object),
+            "IamMapping {}: {field} must be a mapping",
+            plain(&name)
+        );
+    }
     let mut unknown = None;
     let ignored = |path: serde_ignored::Path<'_>| {
         unknown.get_or_insert_with(|| path.to_string());

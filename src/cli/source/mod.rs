@@ -6,6 +6,7 @@ pub(super) mod documents;
 pub(super) mod files;
 pub(super) mod live;
 pub(super) mod mappings;
+pub(super) mod rbac;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
