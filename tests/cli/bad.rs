@@ -1,7 +1,5 @@
 //! What people get wrong: each is one sentence that says what to do, exit code 1, and nothing written.
 
-use std::fmt::Write as _;
-
 use super::{Files, Said, run, run_with};
 
 /// An error for people: exit code 1, one line, no panic, nothing on standard output.
@@ -220,9 +218,8 @@ fn a_file_of_100_mib_is_refused_before_it_is_read() {
 
 #[test]
 fn what_a_file_says_cannot_move_the_cursor() {
-    let mut text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\e[2J\"}\n".to_owned();
-    _ = write!(text, "data: {{}}\n");
-    let said = run_with(&["lint", "--aws-auth", "-"], &text);
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\e[2J\"}\n";
+    let said = run_with(&["lint", "--aws-auth", "-"], text);
     refused(&said, "escape");
     assert!(!said.err.contains('\u{1b}'), "{said:?}");
 }
