@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::aws::Caller;
-use crate::common::{EKSCTL_ROLES, check, within};
+use crate::common::{EKSCTL_ROLES, check, eventually, file, within};
 use crate::world::{World, who};
 
 const ACCOUNT: &str = "111122223333";
@@ -37,6 +37,24 @@ fn world() -> MutexGuard<'static, World> {
 
 fn creator() -> Caller {
     Caller::session(ACCOUNT, "provisioner", "terraform")
+}
+
+/// What eksctl and people had left in aws-auth is there again, and whom it lets in enters.
+#[track_caller]
+fn is_whole_again(world: &World) {
+    eventually("mapRoles is as it was", || {
+        let get = [
+            "get",
+            "configmap",
+            "aws-auth",
+            "-nkube-system",
+            "--ignore-not-found",
+            "-ojsonpath={.data.mapRoles}",
+        ];
+        let text = world.kubectl(&get);
+        check(text == EKSCTL_ROLES, || text)
+    });
+    world.enters(&Caller::session(ACCOUNT, "break-glass", "s"), "break-glass", &["system:masters"]);
 }
 
 #[track_caller]
@@ -80,4 +98,32 @@ fn an_entry_for_the_creator_among_the_users_is_undone_at_once() {
     let demoting = format!("- userarn: {}\n  username: me\n", CREATOR.to_uppercase());
     world.patch_aws_auth("terraform", &json!({"mapUsers": demoting}));
     is_admin_again(&world, "after an edit of mapUsers");
+}
+
+#[test]
+fn after_a_typo_the_creator_is_an_admin_and_those_who_were_locked_out_are_back() {
+    let world = world();
+    let typo = format!("{EKSCTL_ROLES}\t- rolearn: {CREATOR}\n  username: me\n");
+    world.patch_aws_auth("kubectl-edit", &json!({"mapRoles": typo}));
+    is_admin_again(&world, "after a typo");
+    is_whole_again(&world);
+}
+
+#[test]
+fn after_aws_auth_is_deleted_the_creator_is_an_admin_and_those_who_were_locked_out_are_back() {
+    let world = world();
+    world.kubectl(&["delete", "configmap", "aws-auth", "-nkube-system"]);
+    is_admin_again(&world, "after aws-auth is deleted");
+    is_whole_again(&world);
+}
+
+#[test]
+fn an_aws_auth_that_is_made_anew_and_demotes_the_creator_is_put_right_at_once() {
+    let world = world();
+    let demoting = format!("- rolearn: {CREATOR}\n  username: me\n");
+    let metadata = json!({"name": "aws-auth", "namespace": "kube-system"});
+    let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mapRoles": demoting}});
+    let manifest = file(&manifest.to_string());
+    world.kubectl(&["replace", "--force", "--filename", manifest.path().to_str().unwrap()]);
+    is_admin_again(&world, "after aws-auth is made anew");
 }
