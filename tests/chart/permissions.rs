@@ -120,12 +120,24 @@ fn the_operator_asks_for_all_that_the_chart_grants_and_for_nothing_else() {
     // It finds no aws-auth, makes the Lease and aws-auth, and sees an entry come and go.
     world.kubectl(&["delete", "configmap", "aws-auth", "--namespace=kube-system"]);
     let operator = world.run_operator();
+    // One by one: more versions than checkpoints are kept.
+    for n in 0..12 {
+        let name = format!("one-{n}");
+        world.map(&name, &[]);
+        world.until(&name, "Applied");
+    }
     let names: Vec<String> = (0..20).map(|n| format!("dev-{n}")).collect();
     let mappings: Vec<Value> = names.iter().map(|name| mapping(name, &role(name, &["developers"]))).collect();
     world.apply(&json!({"apiVersion": "v1", "kind": "List", "items": mappings}));
     world.until("dev-19", "Applied");
     world.kubectl(&["delete", "iamm", "dev-19"]);
     until_revoked(&world, "dev-19");
+    let broken = r#"--patch={"data":{"mapRoles":"- rolearn: [\n"}}"#;
+    world.kubectl(&["patch", "configmap", "aws-auth", "--namespace=kube-system", "--type=merge", broken]);
+    eventually("what was broken is restored", || {
+        let text = world.map_roles();
+        check(text.contains("dev-18"), || text)
+    });
     // Something to warn of.
     world.apply(&mapping("admin", &role("admin", &["system:masters"])));
     world.until("admin", "PrivilegedValue");

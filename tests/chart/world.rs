@@ -2,12 +2,13 @@
 //! configuration, as the chart's account. There is no kubelet here, so the process is started by hand.
 
 use std::cell::OnceCell;
+use std::fs;
 use std::path::Path;
 
 use control_plane::{ControlPlane, Options};
 use serde_json::{Value, json};
 
-use crate::common::{EKSCTL_ROLES, EKSCTL_USERS, Process, check, eventually, file};
+use crate::common::{EKSCTL_ROLES, EKSCTL_USERS, Process, check, eventually};
 use crate::helm::{Helm, NAMESPACE, RELEASE, chart, only};
 
 /// A cluster with an aws-auth such as eksctl leaves it, and a namespace in which pods are restricted.
@@ -103,13 +104,15 @@ impl World {
         let deployment = self.get(&["deployment", RELEASE, "--namespace", NAMESPACE]);
         let volume = &deployment["spec"]["template"]["spec"]["volumes"][0]["configMap"]["name"];
         let config = self.get(&["configmap", volume.as_str().unwrap(), "--namespace", NAMESPACE]);
-        let config = file(config["data"]["config.yaml"].as_str().unwrap());
+        // The operator reads it again and again, as long as it runs.
+        let config_path = self.plane.dir().join("config.yaml");
+        fs::write(&config_path, config["data"]["config.yaml"].as_str().unwrap()).unwrap();
         let arguments: Vec<String> = arguments_of(&deployment)
             .into_iter()
             .skip(1)
             // The tests' operators choose a free port, and log where they can be read.
             .filter(|argument| !argument.starts_with("--listen=") && !argument.starts_with("--log-format="))
-            .map(|argument| argument.replace("/etc/aws-auth-operator/config.yaml", path(config.path())))
+            .map(|argument| argument.replace("/etc/aws-auth-operator/config.yaml", path(&config_path)))
             // In a pod it would know.
             .chain([format!("--lease-namespace={NAMESPACE}")])
             .collect();
