@@ -164,6 +164,17 @@ pub(super) fn restored(restored: &Restored, client: Option<&str>) -> Notice {
     }
 }
 
+/// An earlier version that `client` asked for, and does not get.
+pub(super) fn restore_refused(why: &str, client: Option<&str>) -> Notice {
+    let client = client.unwrap_or("that is not named");
+    Notice {
+        about: About::AwsAuth,
+        weight: Weight::Warning,
+        reason: "RestoreRefused",
+        note: format!("the earlier version that client {client:?} asked for is not restored: {why}"),
+    }
+}
+
 /// Nodes that somebody else took the entry of.
 pub(super) fn node_lost(principal: &str, client: Option<&str>) -> Notice {
     let client = client.unwrap_or("that is not named");

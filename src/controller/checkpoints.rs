@@ -255,6 +255,24 @@ pub(super) async fn read_ring(client: &Client, cluster: Uid, deadline: Duration)
     Ok(Ring { newest: None, highest })
 }
 
+/// Reads one version; where that is not possible, says why to the person who asked for it.
+pub(super) async fn read_version(
+    client: &Client,
+    number: u64,
+    cluster: Uid,
+    deadline: Duration,
+) -> Result<Checkpoint, String> {
+    let name = checkpoints::name(number);
+    let request = requests::get_config_map(&name).map_err(|error| error.to_string())?;
+    let slot = existing::<Slot>(client, request, &name, deadline).await.map_err(|error| error.to_string())?;
+    let lost =
+        || format!("version {number} is not kept any more; kubectl iam-mapping history lists those that are");
+    let slot = slot.ok_or_else(lost)?;
+    let found = checkpoints::checkpoint(&name, &slot.metadata.annotations, &slot.binary_data, cluster)
+        .map_err(|why| format!("{NAMESPACE}/{name}: {why}"))?;
+    if found.header.number == number { Ok(found) } else { Err(lost()) }
+}
+
 /// Writes a `ConfigMap` of ours, over whatever stands there.
 pub(super) async fn put(
     client: &Client,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aws_auth::Key;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::common::{Cluster, EKSCTL_ROLES, InProcess, Process, arn, check, eventually, file, role, wait};
@@ -34,15 +34,19 @@ fn prepare() -> (Cluster, InProcess, String) {
     (cluster, operator, text)
 }
 
+/// The header of the newest checkpoint.
+fn newest(cluster: &Cluster) -> Option<serde_json::Value> {
+    let all = wait(kube_system(cluster).list(&ListParams::default())).unwrap();
+    all.iter()
+        .filter_map(|slot| slot.metadata.annotations.as_ref()?.get("aws-auth.dev/checkpoint"))
+        .map(|header| serde_json::from_str::<serde_json::Value>(header).unwrap())
+        .max_by_key(|header| header["number"].as_u64())
+}
+
 /// Waits until the newest checkpoint has so many entries.
 fn until_kept(cluster: &Cluster, entries: usize) {
     eventually("a checkpoint of that version", || {
-        let all = wait(kube_system(cluster).list(&ListParams::default())).unwrap();
-        let newest = all
-            .iter()
-            .filter_map(|slot| slot.metadata.annotations.as_ref()?.get("aws-auth.dev/checkpoint"))
-            .map(|header| serde_json::from_str::<serde_json::Value>(header).unwrap())
-            .max_by_key(|header| header["number"].as_u64());
+        let newest = newest(cluster);
         check(newest.as_ref().is_some_and(|newest| newest["entries"] == entries), || format!("{newest:?}"))
     });
 }
@@ -162,4 +166,34 @@ fn checkpoints_of_another_cluster_or_damaged_ones_are_never_restored_from() {
         let text = cluster.text(Key::MapRoles);
         check(text.contains("role/one") && text.contains("role/two") && !text.contains("nodes"), || text)
     });
+}
+
+fn ask_for(cluster: &Cluster, version: &str) {
+    let patch = json!({"metadata": {"annotations": {"aws-auth.dev/restore": version}}});
+    let parameters = PatchParams { field_manager: Some("jane".to_owned()), ..PatchParams::default() };
+    wait(kube_system(cluster).patch("aws-auth", &parameters, &Patch::Merge(patch))).unwrap();
+}
+
+#[test]
+fn an_earlier_version_comes_back_when_a_person_asks_for_it_and_says_why_where_it_does_not() {
+    let (cluster, _operator, text) = prepare();
+    let earlier = newest(&cluster).unwrap()["number"].to_string();
+    let without = EKSCTL_ROLES.replace("break-glass", "other-glass");
+    cluster.edit_aws_auth("careless", |data| {
+        data.insert("mapRoles".to_owned(), text.replace(EKSCTL_ROLES, &without));
+    });
+    cluster.delete("two");
+    eventually("two is gone", || check(cluster.role(&arn("two")).is_none(), || cluster.text(Key::MapRoles)));
+    until_kept(&cluster, 3);
+    ask_for(&cluster, &earlier);
+    eventually("the earlier version is back, without what was revoked", || {
+        let now = cluster.text(Key::MapRoles);
+        let back = now.starts_with(EKSCTL_ROLES) && now.contains("role/one") && !now.contains("role/two");
+        check(back, || now)
+    });
+    cluster.until_event("aws-auth", &["Restored", &format!("version {earlier}")]);
+    ask_for(&cluster, "4711");
+    cluster.until_event("aws-auth", &["RestoreRefused", "4711 is not kept", "jane"]);
+    let annotations = cluster.aws_auth().unwrap().metadata.annotations.unwrap();
+    assert!(!annotations.contains_key("aws-auth.dev/restore"), "{annotations:?}");
 }

@@ -11,9 +11,11 @@ use crate::entry::Key;
 use crate::mapping::Uid;
 use crate::ownership::{self, EntryHash, Lost, PrincipalHash, Record};
 use crate::reader::{self, Element, Item, Reading};
+use crate::restore;
 
 /// The annotations that are ours; everybody else's are not touched.
-pub const ANNOTATIONS: [&str; 3] = [ownership::ANNOTATION, approval::HELD, approval::APPROVE];
+pub const ANNOTATIONS: [&str; 4] =
+    [ownership::ANNOTATION, approval::HELD, approval::APPROVE, restore::REQUEST];
 
 /// The parts of the live `ConfigMap` that anything here depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,7 +93,7 @@ impl AwsAuth {
     }
 
     /// aws-auth as it would be with these keys' texts, this ownership record, and this published of what is held;
-    /// read anew from the texts. What was approved is used up.
+    /// read anew from the texts. What was approved or requested is used up.
     #[must_use]
     pub fn with(
         &self,
@@ -115,6 +117,7 @@ impl AwsAuth {
         after.record = Record::decode(Some(&record), cluster);
         after.source.annotations.insert(ownership::ANNOTATION.to_owned(), record);
         after.source.annotations.remove(approval::APPROVE);
+        after.source.annotations.remove(restore::REQUEST);
         match held {
             Some(held) => after.source.annotations.insert(approval::HELD.to_owned(), held),
             None => after.source.annotations.remove(approval::HELD),

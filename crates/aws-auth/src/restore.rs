@@ -10,13 +10,17 @@ use std::fmt;
 use crate::aws_auth::{AwsAuth, Source};
 use crate::document::{self, Edit};
 use crate::entry::Key;
-use crate::guards;
+use crate::guards::{self, Context};
 use crate::mapping::Uid;
 use crate::ownership;
+use crate::plan::Input;
 use crate::plan::claims::{At, Claims, Items};
 use crate::reader::Reading;
 use crate::settings::{GuardSettings, OnDamage};
 use crate::{approval, reader};
+
+/// The annotation by which a person asks for an earlier version: its number.
+pub const REQUEST: &str = "aws-auth.dev/restore";
 
 /// What is wrong with an aws-auth, compared with the last good state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub enum Damage {
     Emptied,
     /// These keys no longer parse.
     Malformed(Vec<Key>),
+    /// A person wants the version of this number back.
+    Unwanted(u64),
 }
 
 /// One thing that was restored.
@@ -71,6 +77,7 @@ impl fmt::Display for Damage {
                 let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
                 write!(f, "{} of aws-auth does not parse", keys.join(" and "))
             }
+            Self::Unwanted(number) => write!(f, "version {number} of aws-auth was asked for"),
         }
     }
 }
@@ -111,6 +118,7 @@ pub fn remedy(
     let policy = match damage {
         Damage::Malformed(_) => guards.on_malformed,
         Damage::Missing | Damage::Emptied => guards.on_missing,
+        Damage::Unwanted(_) => OnDamage::Restore,
     };
     let hold = match (policy, checkpoint_problem) {
         (OnDamage::Restore, None) => None,
@@ -122,7 +130,7 @@ pub fn remedy(
         }
     };
     match (hold, &damage) {
-        (Some(_), Damage::Malformed(_)) => Remedy::Hold(None),
+        (Some(_), Damage::Malformed(_) | Damage::Unwanted(_)) => Remedy::Hold(None),
         (Some(why), Damage::Missing | Damage::Emptied) => Remedy::Hold(Some(why)),
         (None, Damage::Missing | Damage::Emptied) if absence == Absence::Fresh => Remedy::Wait,
         (None, _) => Remedy::Restore(damage),
@@ -170,12 +178,12 @@ pub fn mend(live: &AwsAuth, good: &AwsAuth, damage: &Damage, cluster: Uid) -> (A
     let good = &*standing(live, good, cluster);
     let mut source = match damage {
         Damage::Missing => good.source().clone(),
-        Damage::Emptied | Damage::Malformed(_) => live.source().clone(),
+        Damage::Emptied | Damage::Malformed(_) | Damage::Unwanted(_) => live.source().clone(),
     };
     source.unwritable = live.source().unwritable;
     let keys: &[Key] = match damage {
         Damage::Missing => &[],
-        Damage::Emptied => &Key::ALL,
+        Damage::Emptied | Damage::Unwanted(_) => &Key::ALL,
         Damage::Malformed(keys) => keys,
     };
     for &key in keys {
@@ -191,7 +199,7 @@ pub fn mend(live: &AwsAuth, good: &AwsAuth, damage: &Damage, cluster: Uid) -> (A
         source.annotations.remove(approval::APPROVE);
     }
     let restored = match damage {
-        Damage::Missing | Damage::Emptied => {
+        Damage::Missing | Damage::Emptied | Damage::Unwanted(_) => {
             vec![Restored { key: None, why: damage.to_string(), broken: None }]
         }
         Damage::Malformed(_) => guards::faults(live)
@@ -214,8 +222,33 @@ pub fn better(live: &AwsAuth, good: Option<&AwsAuth>, cluster: Uid) -> Option<Aw
     match damage(live, good, cluster) {
         None => live.exists().then(|| live.clone()),
         Some(Damage::Missing | Damage::Emptied) => None,
-        Some(damage @ Damage::Malformed(_)) => Some(mend(live, good, &damage, cluster).0),
+        Some(damage @ (Damage::Malformed(_) | Damage::Unwanted(_))) => {
+            Some(mend(live, good, &damage, cluster).0)
+        }
     }
+}
+
+/// Why an earlier version that a person asks for is not restored, if it is not: it would lose what guards keep.
+#[must_use]
+pub fn refusal(input: &Input<'_>, mended: &AwsAuth) -> Option<String> {
+    let lost = lost_nodes(input.aws_auth, mended);
+    if !lost.is_empty() {
+        return Some(format!(
+            "nodes would lose their entry: {}; take what you need out of kubectl iam-mapping restore N -o yaml by hand",
+            lost.join(", ")
+        ));
+    }
+    let minimum = input.settings.guards.min_admins;
+    let (before, after) = (admins(input), admins(&Input { aws_auth: mended, ..*input }));
+    (before >= minimum && after < minimum).then(|| {
+        format!("{after} admins would be left, fewer than {minimum} (guards.minAdmins); make somebody else an admin first")
+    })
+}
+
+fn admins(input: &Input<'_>) -> usize {
+    let items = Items::of(input.aws_auth);
+    let claims = Claims::of(input.aws_auth, &items, input.mappings);
+    guards::count_admins(&Context { input, items: &items, claims: &claims }, &[]).before
 }
 
 /// The foreign node entries of `before` that nobody grants any more: principals whose nodes cannot join.

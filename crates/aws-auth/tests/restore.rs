@@ -244,3 +244,47 @@ fn what_the_operator_itself_emptied_is_not_damaged_even_for_an_older_last_good_s
     world.settle();
     assert_eq!(restore::damage(&world.aws_auth, &good, CLUSTER), None);
 }
+
+#[test]
+fn an_earlier_version_that_a_person_asks_for_brings_back_what_was_foreign_and_none_of_what_was_revoked() {
+    let mut world = world(3);
+    let earlier = world.aws_auth.clone();
+    world.edit(Key::MapRoles, |text| text.replace("username: ops", "username: other"));
+    world.mappings.remove(0);
+    world.mappings.push(mapping("new", 50, dev(7)));
+    world.settle();
+    let (mended, restored) = restore::mend(&world.aws_auth, &earlier, &Damage::Unwanted(4), CLUSTER);
+    world.aws_auth = mended;
+    world.situation.restored = restored;
+    let written = world.plan(|plan| plan.write).unwrap();
+    world.situation.restored = Vec::new();
+    world.aws_auth = AwsAuth::read(written.source().clone(), CLUSTER);
+    let names: Vec<String> = world.served(Key::MapRoles).into_iter().map(|entry| entry.username).collect();
+    assert_eq!(names, ["system:node:{{EC2PrivateDNSName}}", "ops", "dev1", "dev2", "dev7"]);
+}
+
+#[test]
+fn an_earlier_version_without_a_node_or_an_admin_of_today_is_refused() {
+    let world = world(1);
+    let without = |what: &str| {
+        let text = match what {
+            "nodes" => FOREIGN.replace("system:nodes", "x"),
+            _ => FOREIGN.replace("system:masters", "x"),
+        };
+        common::aws_auth(&[("mapRoles", &text)])
+    };
+    for (what, word) in [("nodes", "nodes would lose"), ("admins", "minAdmins")] {
+        let mappings: Vec<_> = world.mappings.iter().collect();
+        let input = aws_auth::plan::Input {
+            mappings: &mappings,
+            aws_auth: &world.aws_auth,
+            cluster: CLUSTER,
+            settings: &world.settings,
+            now: world.now,
+            situation: &world.situation,
+        };
+        let why = restore::refusal(&input, &without(what)).expect(what);
+        assert!(why.contains(word), "{why}");
+        assert_eq!(restore::refusal(&input, &world.aws_auth), None);
+    }
+}

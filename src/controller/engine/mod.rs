@@ -43,7 +43,7 @@ use crate::controller::status_writer::Statuses;
 use crate::controller::target::Target;
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Gate;
-use checkpoints::RingOutcome;
+use checkpoints::{RingOutcome, VersionOutcome, Wanted};
 use crd::SchemaOutcome;
 use errands::Errand;
 use read_write::{ReadOutcome, Work, Write, WriteOutcome};
@@ -71,6 +71,8 @@ pub(super) struct Engine {
     schema: Option<BoxFuture<'static, SchemaOutcome>>,
     checkpoints: Checkpoints,
     ring: Option<BoxFuture<'static, RingOutcome>>,
+    wanted: Wanted,
+    version: Option<BoxFuture<'static, VersionOutcome>>,
     mappings: Mappings,
     target: Target,
     /// The version that a list of the aws-auth watch under way has found.
@@ -123,6 +125,7 @@ enum Woken {
     Crd(Turn<CrdMetadata>),
     Schema(Box<SchemaOutcome>),
     Ring(RingOutcome),
+    Version(Box<VersionOutcome>),
     Errand(Errand),
     Configuration,
     Timer,
@@ -143,6 +146,8 @@ impl Engine {
             schema: None,
             checkpoints: Checkpoints::default(),
             ring: None,
+            wanted: Wanted::default(),
+            version: None,
             mappings: Mappings::default(),
             target: Target::default(),
             listed_version: None,
@@ -194,6 +199,7 @@ impl Engine {
                 Woken::Crd(turn) => self.crd_turn(turn),
                 Woken::Schema(outcome) => self.schema(*outcome),
                 Woken::Ring(outcome) => self.ring(outcome),
+                Woken::Version(outcome) => self.fetched(*outcome),
                 Woken::Errand(errand) => self.errand(errand),
                 Woken::Configuration => self.pacer.changed(Instant::now()),
             }
@@ -231,6 +237,12 @@ impl Engine {
                 None => pending().await,
             }
         };
+        let version = async {
+            match &mut self.version {
+                Some(outcome) => Woken::Version(Box::new(outcome.await)),
+                None => pending().await,
+            }
+        };
         let timer = async {
             match look {
                 Some(look) => tokio::time::sleep_until(look).await,
@@ -245,6 +257,7 @@ impl Engine {
             woken = work => woken,
             woken = schema, if !stopping => woken,
             woken = ring, if !stopping => woken,
+            woken = version, if !stopping => woken,
             Some(turn) = self.mapping_turns.next(), if !stopping => Woken::Mapping(Box::new(turn)),
             Some(turn) = self.target_turns.next(), if !stopping => Woken::Target(turn),
             Some(errand) = self.errands.next(), if !self.errands.is_empty() => Woken::Errand(errand),
@@ -259,6 +272,9 @@ impl Engine {
         }
         if matches!(woken, Woken::Ring(_)) {
             self.ring = None;
+        }
+        if matches!(woken, Woken::Version(_)) {
+            self.version = None;
         }
         woken
     }

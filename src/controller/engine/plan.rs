@@ -11,7 +11,7 @@ use aws_auth::situation::{Rival, Situation};
 use aws_auth::{Key, Timestamp};
 use tokio::time::Instant;
 
-use super::checkpoints::Base;
+use super::checkpoints::{Base, Footing};
 use super::read_write::Deeds;
 use super::{Engine, wall_clock};
 use crate::controller::announce;
@@ -46,33 +46,22 @@ impl Engine {
         let time = wall_clock();
         let configuration = self.parts.configuration.borrow().clone();
         let settings = &*configuration.settings;
-        let base = self.base(live, now);
-        let mut situation = self.situation(live, time);
-        let mut labels = None;
-        let mended;
-        let aws_auth = match base {
-            Base::Live => &live.aws_auth,
-            Base::Mended { aws_auth, labels: of_good, restored } => {
-                situation.restored = restored;
-                labels = Some(of_good);
-                mended = aws_auth;
-                &*mended
-            }
-            Base::Held(why) => {
-                situation.missing = Some(why);
-                &live.aws_auth
-            }
+        let footing = match self.base(live, &mappings, now) {
+            Base::Plan(footing) => *footing,
+            Base::Fetch(request) => return self.fetch_version(request),
             Base::Later => {
                 let since = *self.timers.missing_since.get_or_insert(now);
                 self.timers.wake = Some(since + self.parts.durations.absence);
                 return;
             }
         };
+        let Footing { mended, restored, labels, held, refused } = footing;
+        let situation = Situation { restored, missing: held, ..self.situation(live, time) };
         self.timers.missing_since = None;
         let Plan { write, changes, held, verdicts, admins, requests, approved, wake } =
             plan::plan(&plan::Input {
                 mappings: &mappings,
-                aws_auth,
+                aws_auth: mended.as_ref().unwrap_or(&live.aws_auth),
                 cluster: self.parts.cluster,
                 settings,
                 now: time,
@@ -136,10 +125,8 @@ impl Engine {
         }
         match write {
             Some(next) => {
-                if let Some(labels) = labels {
-                    self.target.label(labels);
-                }
-                self.start_writing(next, Deeds { changes, approved, restored: situation.restored });
+                self.target.label(labels);
+                self.start_writing(next, Deeds { changes, approved, restored: situation.restored, refused });
             }
             None => self.keep_good(),
         }

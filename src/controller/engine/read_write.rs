@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::checkpoints::Wanted;
 use super::plan::Purpose;
 use super::{Engine, Parts, Trouble, wall_clock};
 use crate::checkpoints;
@@ -52,6 +53,8 @@ pub(super) struct Deeds {
     pub(super) approved: Vec<Approved>,
     /// What of aws-auth it restores.
     pub(super) restored: Vec<Restored>,
+    /// Why an earlier version that a person asked for is not restored. The request is used up all the same.
+    pub(super) refused: Option<String>,
 }
 
 impl Deeds {
@@ -180,6 +183,10 @@ impl Engine {
                 self.count_put_backs(&write);
                 let note = write.deeds.note(&write.clients);
                 self.target.write_ends(write.next, answer, note);
+                self.wanted = Wanted::Nothing;
+                if let Some(why) = &write.deeds.refused {
+                    self.say(announce::restore_refused(why, write.clients.author()), now);
+                }
                 for restored in &write.deeds.restored {
                     let (what, client) = match restored.key {
                         Some(key) => (RestoredWhat::key, write.clients.of_key(key)),

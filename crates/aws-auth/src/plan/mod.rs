@@ -20,6 +20,7 @@ use crate::entry::{Entry, Key};
 use crate::guards::{self, Context};
 use crate::mapping::{Mapping, Uid};
 use crate::ownership::Record;
+use crate::restore;
 use crate::settings::{AuthenticationMode, Mode, Settings};
 use crate::situation::Situation;
 use crate::time::Timestamp;
@@ -354,6 +355,7 @@ fn differs(input: &Input<'_>, record: &Record, held: Option<&str>) -> bool {
             present != record
                 || aws_auth.annotation(approval::HELD) != held
                 || aws_auth.annotation(approval::APPROVE).is_some()
+                || aws_auth.annotation(restore::REQUEST).is_some()
         }
         Err(_) => !record.rows().is_empty(),
     };
