@@ -154,7 +154,7 @@ mod tests {
     fn documents_are_found_with_their_lines_and_empty_ones_are_none() {
         assert_eq!(lines("a: 1\n---\n# nothing\n---\nb: 2\n--- # remark\nc: 3\n...\n"), [1, 4, 6]);
         assert_eq!(lines("---\r\na: 1\r\n---\r\nb: 2\r\n"), [1, 3]);
-        assert_eq!(lines("a: |\n  text\n  --- not one\n ---\n"), [1]);
+        assert_eq!(lines("a: |\n  text\n  --- not one\n  ---\n"), [1]);
         assert_eq!(lines("{\"a\": 1}\n{\"b\": 2}"), [1, 1]);
     }
 
