@@ -1,25 +1,32 @@
 //! The command line: which commands there are, and how each ends. Every command has a module of its own; `source` is
 //! where they read from, `output` how they answer.
 
+mod approve;
+mod completion;
 mod crd;
 mod explain;
+mod export;
 mod grants;
 mod import;
+mod init;
 mod lint;
 mod output;
 mod plan;
 mod report;
 mod run;
 mod source;
+mod status;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use output::Exit;
 
 /// kubectl finds its plugins by their file names: as this one, we are `kubectl iam-mapping`.
 const PLUGIN: &str = "kubectl-iam_mapping";
+
+/// And asks this one how to complete our arguments.
+const COMPLETER: &str = "kubectl_complete-iam_mapping";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,12 +60,23 @@ enum Command {
     Import(import::Arguments),
     Lint(lint::Arguments),
     Report(report::Arguments),
+    Export(export::Arguments),
+    Init(init::Arguments),
+    Status(status::Arguments),
+    Approve(approve::Arguments),
+    Completion(completion::Arguments),
 }
 
 /// Parses the arguments and does as they say. Exit code 1 means that something stands in the way: wrong arguments, a
 /// file that cannot be read, a cluster that does not answer. What 2 and 3 mean is each command's own.
 #[must_use]
 pub fn main() -> ExitCode {
+    if is_called(COMPLETER) {
+        let words: Vec<_> = std::env::args_os().skip(1).collect();
+        // Nobody reads any more: then nobody misses it.
+        _ = output::print(&completion::for_kubectl(Arguments::command(), &words));
+        return ExitCode::SUCCESS;
+    }
     let arguments = match parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -75,6 +93,13 @@ pub fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Approve(arguments) => approve::run(&arguments),
+        Command::Completion(arguments) => {
+            completion::print(&arguments, Arguments::command()).map(|()| Exit::Done)
+        }
     };
     match done {
         Ok(exit) => exit.into(),
@@ -86,17 +111,18 @@ pub fn main() -> ExitCode {
 }
 
 fn parse() -> Result<Arguments, clap::Error> {
-    let called = std::env::args_os().next().map(std::path::PathBuf::from);
-    let is_plugin = called.as_deref().and_then(|path| path.file_stem()).is_some_and(|name| name == PLUGIN);
     let mut command = Arguments::command();
-    if is_plugin {
+    if is_called(PLUGIN) {
         command = command.bin_name("kubectl iam-mapping");
     }
     let matches = command.try_get_matches()?;
-    Arguments::from_arg_matches(&matches).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error,
-        _ => error.format(&mut Arguments::command()),
-    })
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut Arguments::command()))
+}
+
+/// Whether our file goes by this name.
+fn is_called(name: &str) -> bool {
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    called.as_deref().and_then(|path| path.file_stem()).is_some_and(|stem| stem == name)
 }
 
 #[cfg(test)]

@@ -51,6 +51,15 @@ fn wrong_arguments_are_refused() {
         "run --log-format xml",
         "run --nothing",
         "plan --kubeconfig",
+        "approve",
+        "approve 12",
+        "approve 0123456789ABCDEF0123456789ABCDEF",
+        "export",
+        "export --to cloud",
+        "completion tcsh",
+        "status -o xml",
+        "status --watch -o json",
+        "init more",
     ] {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         if arguments.is_empty() {
@@ -72,6 +81,10 @@ fn without_a_cluster_the_file_to_name_is_named() {
         "lint",
         "import",
         "report",
+        "status",
+        "init",
+        "export --to json",
+        "approve 0123456789abcdef0123456789abcdef",
     ] {
         let files = Files::new();
         files.write("m.yaml", MAPPING);

@@ -100,6 +100,32 @@ fn the_plugin_reads_a_cluster_from_first_sight_to_the_end() {
     assert!(report.out.contains("2 principals can enter, 1 of them with system:masters."), "{report:?}");
     assert_eq!(plugin.run(&["lint", "--severity", "warning"]).out, "nothing to say\n");
 
+    // No operator runs here, and nobody knows this user by an ARN.
+    let status = plugin.run(&["status", "-o", "json"]).json();
+    assert_eq!((&status["leader"], &status["mappings"]), (&json!(null), &json!({"NotSeenYet": 2})));
+    let said = plugin.run(&["init"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("not by an ARN"), "{said:?}");
+
+    // What waits is shown, and the approval is what the operator will find; without a yes nothing is written.
+    let hash = "0123456789abcdef0123456789abcdef";
+    let said = plugin.run(&["approve", hash, "--yes"]);
+    assert!(said.code == 1 && said.err.contains("nothing waits for approval"), "{said:?}");
+    let held = json!({"nonce": "0".repeat(32), "since": 0, "held": [{"hash": hash, "reason": "RemovalBrake", "entries": 9, "principals": ["arn:aws:iam::111122223333:role/a"], "message": "nine would go"}]});
+    let annotation = format!("aws-auth.dev/held={held}");
+    plugin.plane.kubectl(&["annotate", "-n", "kube-system", "cm", "aws-auth", &annotation], None).unwrap();
+    assert!(plugin.run(&["status"]).out.contains("nine would go"));
+    let approved = |plugin: &Plugin| {
+        let path = "-o=jsonpath={.metadata.annotations.aws-auth\\.dev/approve}";
+        plugin.plane.kubectl(&["get", "-n", "kube-system", "cm", "aws-auth", path], None).unwrap()
+    };
+    let said = plugin.run(&["approve", hash]);
+    assert!(said.code == 1 && said.err.contains("--yes"), "{said:?}");
+    assert_eq!(approved(&plugin), "");
+    let said = plugin.run(&["approve", hash, "--yes"]);
+    assert!(said.code == 0 && said.out.contains("and 8 more"), "{said:?}");
+    assert_eq!(approved(&plugin), hash);
+
     // Whoever may not read it is told so.
     let said = plugin.run(&["plan", "--as", "nobody"]);
     assert_eq!(said.code, 1, "{said:?}");

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad;
+mod completion;
 mod explain;
+mod export;
 mod import;
 mod lint;
 mod live;

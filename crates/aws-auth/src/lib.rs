@@ -53,6 +53,7 @@ pub mod canonical;
 pub mod contention;
 pub mod document;
 pub mod entry;
+pub mod export;
 pub mod fold;
 pub mod glob;
 pub mod guards;

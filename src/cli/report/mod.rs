@@ -14,6 +14,7 @@ use super::output::{self, Exit, count, plain};
 use super::source::live::Live;
 use super::source::{self, AwsAuthArguments};
 use crate::api::IamMapping;
+pub(super) use rows::faults;
 use rows::{Row, State};
 
 const EXAMPLES: &str = "\
@@ -56,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     };
     let standing = source::aws_auth(&arguments.aws_auth)?;
     let rbac = grants::read(&arguments.rbac, &arguments.aws_auth)?;
-    for (key, fault) in rows::faults(&standing.aws_auth) {
+    for (key, fault) in faults(&standing.aws_auth) {
         output::note(&format!("{key} cannot be read, so nobody in it gets in: {fault}"));
     }
     let rows = rows::rows(&standing.aws_auth, &mappings, rbac.as_ref());

@@ -86,7 +86,7 @@ impl Kind {
 }
 
 /// Keys that cannot be read: what the report does not show.
-pub(super) fn faults(aws_auth: &AwsAuth) -> Vec<(Key, String)> {
+pub(in crate::cli) fn faults(aws_auth: &AwsAuth) -> Vec<(Key, String)> {
     let fault = |key: Key| match aws_auth.key(key).reading() {
         Reading::Broken(fault) | Reading::Unsure(fault) => Some((key, fault.message.clone())),
         Reading::NotAList(_) => Some((key, "not a list".to_owned())),

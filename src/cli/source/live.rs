@@ -1,4 +1,4 @@
-//! The cluster, read once for one answer. Nothing here writes.
+//! The cluster, read once for one answer. Nothing here writes but an approval.
 
 use std::time::Duration;
 
@@ -89,6 +89,29 @@ impl Live {
                 None => return Ok(all),
             }
         }
+    }
+
+    /// Who the API server takes us for.
+    pub(in crate::cli) fn who_am_i(&self) -> anyhow::Result<Value> {
+        let review = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
+        let request = Request::post("/apis/authentication.k8s.io/v1/selfsubjectreviews")
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(review.as_bytes().to_vec())
+            .context("the request")?;
+        self.runtime.block_on(client::call(&self.client, request, DEADLINE)).map_err(|error| said(&error))
+    }
+
+    /// Sets annotations of aws-auth and nothing else.
+    pub(in crate::cli) fn annotate_aws_auth(&self, annotations: &Value) -> anyhow::Result<()> {
+        let patch = serde_json::to_vec(&serde_json::json!({"metadata": {"annotations": annotations}}))?;
+        let request = Request::patch(
+            "/api/v1/namespaces/kube-system/configmaps/aws-auth?fieldManager=kubectl-iam-mapping",
+        )
+        .header(http::header::CONTENT_TYPE, "application/merge-patch+json")
+        .body(patch)
+        .context("the request")?;
+        let answer = self.runtime.block_on(client::call::<Value>(&self.client, request, DEADLINE));
+        answer.map(drop).map_err(|error| said(&error))
     }
 
     /// One answer.
