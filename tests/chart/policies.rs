@@ -177,6 +177,7 @@ fn an_approver_may_approve_and_nothing_else() {
     let with = |more: &[&'static str]| [&annotate[..], more].concat();
     world.allowed(APPROVER, &with(&["aws-auth.dev/approve=0123"]));
     world.allowed(APPROVER, &with(&["aws-auth.dev/approve=4567"]));
+    world.allowed(APPROVER, &with(&["aws-auth.dev/restore=3"]));
     let said = "write an IamMapping instead";
     world.forbidden(APPROVER, &with(&["aws-auth.dev/owned=x"]), said);
     world.forbidden(APPROVER, &with(&["aws-auth.dev/approve=89ab", "other=x"]), said);
