@@ -10,6 +10,7 @@ mod lint;
 mod live;
 mod plan;
 mod report;
+mod snapshots;
 mod vectors;
 
 use std::io::Write as _;
