@@ -1,9 +1,7 @@
-//! `approve`: writes the hash of what waits onto aws-auth, where the operator finds it. The one command that writes.
+//! `approve`: writes the hash of what waits onto aws-auth, where the operator finds it.
 #![allow(clippy::doc_markdown, reason = "doc comments of arguments are what --help prints")]
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use aws_auth::approval::{self, ApprovalHash};
 use clap::Args;
 use serde_json::json;
@@ -42,21 +40,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         ),
         None => bail!("nothing waits for approval; kubectl iam-mapping status shows what does"),
     }
-    if !arguments.yes && !agreed()? {
+    if !arguments.yes && !output::agreed("Let this through?")? {
         bail!("not approved; --yes does not ask");
     }
     live.annotate_aws_auth(&json!({ approval::APPROVE: wanted }))?;
     output::print(&format!("approved {}; the operator carries it out at once\n", plain(&wanted)))?;
     Ok(Exit::Done)
-}
-
-fn agreed() -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
-        bail!("nobody is there to be asked: --yes approves without");
-    }
-    eprint!("Let this through? [y/N] ");
-    io::stderr().flush().context("standard error")?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).context("standard input")?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

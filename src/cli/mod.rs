@@ -7,6 +7,7 @@ mod crd;
 mod explain;
 mod export;
 mod grants;
+mod history;
 mod import;
 mod init;
 mod lint;
@@ -64,6 +65,9 @@ enum Command {
     Init(init::Arguments),
     Status(status::Arguments),
     Approve(approve::Arguments),
+    History(history::HistoryArguments),
+    Diff(history::DiffArguments),
+    Restore(history::RestoreArguments),
     Completion(completion::Arguments),
 }
 
@@ -97,6 +101,9 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Approve(arguments) => approve::run(&arguments),
+        Command::History(arguments) => history::history(&arguments),
+        Command::Diff(arguments) => history::diff(&arguments),
+        Command::Restore(arguments) => history::restore(&arguments),
         Command::Completion(arguments) => {
             completion::print(&arguments, Arguments::command()).map(|()| Exit::Done)
         }

@@ -4,11 +4,11 @@
 //! turns them off there too.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::Serialize;
 
 /// Good: what comes, who gets in.
@@ -51,6 +51,18 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("standard output"),
     }
+}
+
+/// Asks a person; whoever is no terminal is none.
+pub(super) fn agreed(question: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody is there to be asked: --yes does not ask");
+    }
+    eprint!("{question} [y/N] ");
+    io::stderr().flush().context("standard error")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).context("standard input")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// A remark beside the answer.

@@ -1,8 +1,10 @@
 //! As a kubectl plugin on a real cluster.
 
+use std::borrow::Cow;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
+use aws_auth_operator::checkpoints::{Header, Packed, State, config_map};
 use control_plane::ControlPlane;
 use serde_json::json;
 
@@ -125,6 +127,42 @@ fn the_plugin_reads_a_cluster_from_first_sight_to_the_end() {
     let said = plugin.run(&["approve", hash, "--yes"]);
     assert!(said.code == 0 && said.out.contains("and 8 more"), "{said:?}");
     assert_eq!(approved(&plugin), hash);
+
+    // A version that the operator keeps is listed, compared, printed, and asked for.
+    let before = plugin
+        .plane
+        .kubectl(&["get", "-n", "kube-system", "cm", "aws-auth", "-o=jsonpath={.data.mapRoles}"], None)
+        .unwrap();
+    let cluster =
+        plugin.plane.kubectl(&["get", "ns", "kube-system", "-o=jsonpath={.metadata.uid}"], None).unwrap();
+    let data = [("mapRoles".to_owned(), before.replace("dev:{{SessionName}}", "earlier"))].into();
+    let state = State { data: Cow::Owned(data), ..State::default() };
+    let content = Packed::of(&state).unwrap();
+    let header = Header {
+        number: 12,
+        at: "2026-01-02T03:04:05Z".to_owned(),
+        client: Some("eksctl".to_owned()),
+        cluster,
+        digest: content.digest().to_owned(),
+        entries: 2,
+        note: None,
+    };
+    plugin.plane.kubectl(&["apply", "-f", "-"], Some(&config_map(&header, &content).to_string())).unwrap();
+    let said = plugin.run(&["history"]);
+    assert_eq!(
+        said.out,
+        "VERSION  SEEN                  ENTRIES  CLIENT  NOTE\n12       2026-01-02T03:04:05Z  2        eksctl\n",
+        "{said:?}"
+    );
+    let said = plugin.run(&["diff", "12"]);
+    assert!(said.code == 2 && said.out.contains("+  username: dev:{{SessionName}}"), "{said:?}");
+    assert_eq!((plugin.run(&["diff", "12", "12"]).code, plugin.run(&["diff", "3"]).code), (0, 1));
+    assert!(plugin.run(&["restore", "12", "-o", "yaml"]).out.contains("username: earlier"));
+    let said = plugin.run(&["restore", "12", "--yes"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let asked = "-o=jsonpath={.metadata.annotations.aws-auth\\.dev/restore}";
+    let asked = plugin.plane.kubectl(&["get", "-n", "kube-system", "cm", "aws-auth", asked], None).unwrap();
+    assert_eq!(asked, "12");
 
     // Whoever may not read it is told so.
     let said = plugin.run(&["plan", "--as", "nobody"]);

@@ -20,6 +20,7 @@ use super::source::mappings::Wanted;
 use super::source::{self, AwsAuthArguments, Standing};
 use crate::api::convert;
 use outcome::Outcome;
+pub(super) use show::diff;
 
 const EXAMPLES: &str = "\
 Examples:

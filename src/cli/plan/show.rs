@@ -55,7 +55,7 @@ pub(super) fn text(
 }
 
 /// What each key loses and gains, as `diff -u` shows it.
-pub(super) fn diff(before: &AwsAuth, after: &AwsAuth, origin: &Origin) -> String {
+pub(in crate::cli) fn diff(before: &AwsAuth, after: &AwsAuth, origin: &Origin) -> String {
     let mut out = String::new();
     for key in Key::ALL {
         let (old, new) = (before.text(key), after.text(key));

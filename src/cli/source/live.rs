@@ -1,4 +1,4 @@
-//! The cluster, read once for one answer. Nothing here writes but an approval.
+//! The cluster, read once for one answer. Nothing here writes but what a person asks the operator for, as annotations.
 
 use std::time::Duration;
 
