@@ -45,6 +45,20 @@ impl Metrics {
         value.map_or(0, |value| value.parse().unwrap_or_else(|_| panic!("no count: {sample} {value}")))
     }
 
+    /// Every request to the API server but those for the Lease and those that watch, counted by verb and resource.
+    pub fn requests(&self) -> BTreeMap<String, usize> {
+        let mut requests = BTreeMap::new();
+        for (sample, count) in &self.0 {
+            let Some(labels) = sample.strip_prefix("aws_auth_operator_api_requests_total") else { continue };
+            let mut values = labels.split('"').skip(1).step_by(2);
+            let (verb, resource) = (values.next().unwrap(), values.next().unwrap());
+            if verb != "watch" && resource != "leases" {
+                *requests.entry(format!("{verb} {resource}")).or_default() += count.parse::<usize>().unwrap();
+            }
+        }
+        requests
+    }
+
     /// Requests to the API server other than for the Lease that could change something there, with their number.
     pub fn writes(&self) -> BTreeMap<&str, &str> {
         self.0

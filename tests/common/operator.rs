@@ -143,6 +143,11 @@ impl Process {
         Self { child, address, log }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()

@@ -9,7 +9,6 @@
 )]
 
 #[path = "../common/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "other test binaries use the rest")]
 mod common;
 mod seen;
 mod tools;
