@@ -9,6 +9,7 @@
 )]
 
 #[path = "common/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "other test binaries use the rest")]
 mod common;
 
 use std::fs;

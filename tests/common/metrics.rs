@@ -46,6 +46,7 @@ impl Metrics {
     }
 
     /// Every request to the API server but those for the Lease and those that watch, counted by verb and resource.
+    #[allow(dead_code, reason = "not every test binary counts them")]
     pub fn requests(&self) -> BTreeMap<String, usize> {
         let mut requests = BTreeMap::new();
         for (sample, count) in &self.0 {

@@ -1,8 +1,6 @@
 //! What the tests that need a real API server share: a cluster with the CRD, operators in this process or as
 //! processes of their own, every version of aws-auth, and waiting for a condition with a deadline.
 
-#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
-
 mod cluster;
 mod metrics;
 mod operator;

@@ -144,6 +144,7 @@ impl Process {
     }
 
     /// Its process id.
+    #[allow(dead_code, reason = "not every test binary looks at processes")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }

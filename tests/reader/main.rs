@@ -12,6 +12,7 @@
 
 mod aws;
 #[path = "../common/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "other test binaries use the rest")]
 mod common;
 mod creator;
 mod principals;
