@@ -148,6 +148,7 @@ fn outcomes() -> Vec<Outcome> {
         Outcome::Applied
         | Outcome::AlreadyPresent
         | Outcome::Pending
+        | Outcome::WriteRefused(_)
         | Outcome::Observed
         | Outcome::Paused
         | Outcome::Expired
@@ -170,6 +171,7 @@ fn outcomes() -> Vec<Outcome> {
         first,
         Outcome::AlreadyPresent,
         Outcome::Pending,
+        Outcome::WriteRefused(String::new()),
         Outcome::Observed,
         Outcome::Paused,
         Outcome::Expired,

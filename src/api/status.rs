@@ -158,6 +158,7 @@ fn accepted(verdict: &Verdict<'_>) -> Fact {
         Outcome::Applied
         | Outcome::AlreadyPresent
         | Outcome::Pending
+        | Outcome::WriteRefused(_)
         | Outcome::Observed
         | Outcome::Paused
         | Outcome::Expired
@@ -175,6 +176,7 @@ fn applied(verdict: &Verdict<'_>, context: &Context<'_>) -> Fact {
         Outcome::Applied | Outcome::AlreadyPresent => true,
         Outcome::Expired | Outcome::NotRead => false,
         Outcome::Pending
+        | Outcome::WriteRefused(_)
         | Outcome::Observed
         | Outcome::Paused
         | Outcome::Invalid(_)
@@ -217,6 +219,7 @@ fn ready(verdict: &Verdict<'_>, context: &Context<'_>) -> Fact {
         Outcome::Applied | Outcome::AlreadyPresent | Outcome::Expired => true,
         Outcome::Paused => stands,
         Outcome::Pending
+        | Outcome::WriteRefused(_)
         | Outcome::Observed
         | Outcome::NotRead
         | Outcome::Invalid(_)
@@ -255,6 +258,7 @@ fn stalled(verdict: &Verdict<'_>) -> Fact {
         Outcome::Applied
         | Outcome::AlreadyPresent
         | Outcome::Pending
+        | Outcome::WriteRefused(_)
         | Outcome::Observed
         | Outcome::Paused
         | Outcome::Expired
@@ -271,6 +275,7 @@ fn conflicts_with(outcome: &Outcome) -> Option<String> {
         Outcome::Applied
         | Outcome::AlreadyPresent
         | Outcome::Pending
+        | Outcome::WriteRefused(_)
         | Outcome::Observed
         | Outcome::Paused
         | Outcome::Expired

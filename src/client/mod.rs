@@ -4,11 +4,14 @@
 
 mod call;
 mod observe;
+mod reload;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use http::Request;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -16,9 +19,12 @@ use kube::client::{Body, ConfigExt as _};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use thiserror::Error;
+use tower::util::BoxCloneService;
 use tower::{BoxError, ServiceBuilder};
 
 use crate::telemetry::Telemetry;
+
+use reload::{Reloading, Stack};
 
 pub(crate) use call::chain;
 pub use call::{CallError, call};
@@ -27,6 +33,9 @@ pub use call::{CallError, call};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was cut without a word is noticed by its keepalives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// The body of an answer.
+type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// Which cluster to talk to, as kubectl's flags have it.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +76,14 @@ pub enum ConnectError {
 
 impl Cluster {
     async fn config(&self) -> Result<Config, ConnectError> {
+        let mut config = self.kubeconfig_or_account().await?;
+        if let Some(user) = &self.impersonate {
+            config.auth_info.impersonate = Some(user.clone());
+        }
+        Ok(config)
+    }
+
+    async fn kubeconfig_or_account(&self) -> Result<Config, ConnectError> {
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         // Below the first line there is the file's own text, which may hold credentials.
         let line = |error: &KubeconfigError| error.to_string().lines().next().unwrap_or_default().to_owned();
@@ -98,10 +115,14 @@ impl Cluster {
 /// # Errors
 /// When there is no usable kubeconfig and no pod's account.
 pub async fn connect(cluster: &Cluster, telemetry: &Telemetry) -> Result<Client, ConnectError> {
-    let mut config = cluster.config().await?;
-    if let Some(user) = &cluster.impersonate {
-        config.auth_info.impersonate = Some(user.clone());
-    }
+    let config = cluster.config().await?;
+    let reloading = Reloading::new(cluster.clone(), telemetry.clone(), stack(&config, telemetry)?);
+    let service = tower::service_fn(move |request| reloading.clone().send(request));
+    Ok(Client::new(service, config.default_namespace))
+}
+
+/// Everything between a request and its socket.
+fn stack(config: &Config, telemetry: &Telemetry) -> Result<Stack, ConnectError> {
     if let Some(proxy) = &config.proxy_url {
         return Err(ConnectError::Proxy(proxy.to_string()));
     }
@@ -122,5 +143,5 @@ pub async fn connect(cluster: &Cluster, telemetry: &Telemetry) -> Result<Client,
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(send);
-    Ok(Client::new(service, config.default_namespace))
+    Ok(BoxCloneService::new(service))
 }

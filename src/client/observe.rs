@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use http::{Method, Request, Response, Uri};
 use http_body_util::BodyExt as _;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::Connect;
 use kube::client::Body;
 use tower::BoxError;
 
+use super::AnswerBody;
 use crate::telemetry::Telemetry;
 use crate::telemetry::health::Gate;
 use crate::telemetry::metrics::Metrics;
@@ -31,7 +30,7 @@ pub(super) async fn send<C>(
     http: HttpClient<C, Body>,
     Telemetry { metrics, health }: Telemetry,
     request: Request<Body>,
-) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>
+) -> Result<Response<AnswerBody>, BoxError>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {

@@ -86,6 +86,7 @@ pub(super) fn judged(verdict: &Verdict<'_>) -> Option<Notice> {
         | Outcome::DuplicatePrincipal { .. }
         | Outcome::ForeignConflict { .. }
         | Outcome::Held { .. }
+        | Outcome::WriteRefused(_)
         | Outcome::NotRead => Some((Weight::Warning, verdict)),
     }
     .map(|(weight, verdict)| Notice {

@@ -17,13 +17,14 @@ impl Backoff {
         Self { pauses, failures: 0 }
     }
 
-    /// The pause after one more failure: between the whole and three halves of the step, never above the longest.
+    /// The pause after one more failure: between the whole and three halves of the step, also where it has become the
+    /// longest.
     pub(crate) fn next_pause(&mut self) -> Duration {
         let doubled = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
         let Pauses { first, longest } = self.pauses;
-        let step = first.saturating_mul(doubled).min(longest);
-        step.mul_f64(1.0 + fastrand::f64() / 2.0).min(longest)
+        let step = first.saturating_mul(doubled).min(longest * 2 / 3);
+        step.mul_f64(1.0 + fastrand::f64() / 2.0)
     }
 
     pub(crate) fn is_set_back(&self) -> bool {
@@ -63,7 +64,9 @@ mod tests {
             assert!((step..=step * 3 / 2).contains(pause), "{n}: {pause:?}");
         }
         assert!(pauses.iter().all(|pause| *pause >= first && *pause <= longest));
-        assert_eq!(pauses.last(), Some(&longest));
+        let late = &pauses[10..];
+        assert!(late.iter().all(|pause| *pause >= longest * 2 / 3));
+        assert!(late.windows(2).any(|pair| pair[0] != pair[1]), "jitter to the end: {late:?}");
         backoff.succeeded();
         assert!(backoff.next_pause() < first * 2);
     }

@@ -18,8 +18,8 @@ use crate::client::{CallError, call};
 use crate::controller::crd::{self, Standing};
 use crate::controller::requests::{self, Malformed, Object, Page};
 
-/// Up to so many removals are asked for one by one, more with a list.
-const ONE_BY_ONE: usize = 8;
+/// Up to so many removals are asked for one by one, more with a list. The brake lets no more than ten through.
+const ONE_BY_ONE: usize = 10;
 /// For so few removals the CRD's watch is enough: to ask costs a quarter of what a single revocation takes. A CRD that is
 /// deleted takes all its objects along, so for many at once the API server is asked, at quorum.
 const FEW: usize = 3;
@@ -30,6 +30,8 @@ pub(super) struct Removal {
     pub(super) uid: Uid,
     /// `None` where it went while nobody watched.
     pub(super) name: Option<String>,
+    /// Who is known to have its name now.
+    pub(super) successor: Option<Uid>,
 }
 
 /// Why nothing is removed.
@@ -38,6 +40,9 @@ pub(super) enum Doubt {
     /// The watch was wrong.
     #[error("IamMapping with UID {0} still exists; listing again before anything is revoked")]
     StillThere(Uid),
+    /// The watch has not told yet of its successor, who may well have the same principal.
+    #[error("IamMapping {0} was made anew; listing again before anything is revoked")]
+    MadeAnew(String),
     /// With the CRD go all objects, and nobody asked for all access to be revoked.
     #[error("{}", crd::gone())]
     CrdGone,
@@ -63,21 +68,23 @@ pub(super) async fn confirm(
 }
 
 async fn all_gone(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
-    let names: Option<Vec<(&str, Uid)>> =
-        removals.iter().map(|removal| Some((removal.name.as_deref()?, removal.uid))).collect();
-    match names {
-        Some(names) if names.len() <= ONE_BY_ONE => {
-            try_join_all(names.into_iter().map(|(name, uid)| gone(client, name, uid, deadline))).await?;
+    let named: Option<Vec<(&str, &Removal)>> =
+        removals.iter().map(|removal| Some((removal.name.as_deref()?, removal))).collect();
+    match named {
+        Some(named) if named.len() <= ONE_BY_ONE => {
+            try_join_all(named.into_iter().map(|(name, removal)| gone(client, name, removal, deadline)))
+                .await?;
             Ok(())
         }
         _ => none_listed(client, removals, deadline).await,
     }
 }
 
-async fn gone(client: &Client, name: &str, uid: Uid, deadline: Duration) -> Result<(), Doubt> {
+async fn gone(client: &Client, name: &str, removal: &Removal, deadline: Duration) -> Result<(), Doubt> {
     match call::<Object>(client, requests::get_mapping(name)?, deadline).await {
-        Ok(found) if found.metadata.uid() == Some(uid) => Err(Doubt::StillThere(uid)),
-        Ok(_) => Ok(()),
+        Ok(found) if found.metadata.uid() == Some(removal.uid) => Err(Doubt::StillThere(removal.uid)),
+        Ok(found) if found.metadata.uid() == removal.successor => Ok(()),
+        Ok(_) => Err(Doubt::MadeAnew(name.to_owned())),
         Err(error) if error.is_missing(name) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -84,6 +84,11 @@ impl Mappings {
         self.gone.names.get(&uid).map(|departure| departure.name.as_str())
     }
 
+    /// Who has this name now.
+    pub(super) fn uid_of(&self, name: &str) -> Option<Uid> {
+        self.rows.get(name).map(|row| row.mapping.uid)
+    }
+
     /// A list begins.
     pub(super) fn list_begins(&mut self) {
         self.listing = Some(BTreeMap::new());

@@ -68,6 +68,12 @@ enum AfterError {
     List,
 }
 
+/// Where a watch is refused because its version is too old, kube's watcher asks for the same version for ever. (Where it
+/// is told so by an event, it lists.)
+fn is_expired(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
+}
+
 struct Lasting<K, F> {
     after_error: AfterError,
     start: F,
@@ -110,10 +116,10 @@ where
             watch.listing = false;
         };
         match &turn {
-            Err(_) => {
+            Err(error) => {
                 watch.pause = Some(watch.backoff.next_pause());
                 watch.listing = false;
-                if watch.after_error == AfterError::List {
+                if watch.after_error == AfterError::List || is_expired(error) {
                     watch.inner = (watch.start)();
                 }
             }

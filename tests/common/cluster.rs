@@ -13,6 +13,7 @@ use aws_auth::mapping::Uid;
 use aws_auth::{Entry, Key};
 use aws_auth_operator::api::{IamMapping, crd_yaml};
 use control_plane::ControlPlane;
+use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::api::events::v1::Event;
@@ -22,7 +23,8 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::versions::{entries, number};
+use super::recording::number;
+use super::versions::entries;
 use super::{EKSCTL_ROLES, EKSCTL_USERS, check, eventually};
 
 /// The operator's user, who has no permission but those of `permissions`.
@@ -82,8 +84,7 @@ impl Cluster {
             let events: Api<Event> = Api::namespaced(self.client(), namespace);
             wait(events.delete_collection(&delete, &all)).unwrap();
         }
-        let leases: Api<Lease> = Api::namespaced(self.client(), "kube-system");
-        wait(leases.delete_collection(&delete, &all)).unwrap();
+        wait(self.leases().delete_collection(&delete, &all)).unwrap();
         let ours = wait(self.config_maps().list(&all)).unwrap().items.into_iter();
         let ours = ours.filter_map(|object| object.metadata.name).filter(|name| name.starts_with("aws-auth"));
         for name in ours {
@@ -121,6 +122,11 @@ impl Cluster {
     /// Applies manifests.
     pub fn kubectl_apply(&self, manifests: &str) {
         self.seat.0.as_ref().unwrap().kubectl(&["apply", "--filename=-"], Some(manifests)).unwrap();
+    }
+
+    /// Deletes manifests.
+    pub fn kubectl_delete(&self, manifests: &str) {
+        self.seat.0.as_ref().unwrap().kubectl(&["delete", "--filename=-"], Some(manifests)).unwrap();
     }
 
     /// Installs the CRD and waits until it is served.
@@ -186,6 +192,22 @@ impl Cluster {
     pub fn create(&self, name: &str, spec: &Value) {
         let object: DynamicObject = serde_json::from_value(object(name, spec)).unwrap();
         wait(self.mappings().create(&PostParams::default(), &object)).unwrap();
+    }
+
+    /// Creates or changes many, in no order.
+    pub fn apply_all(&self, objects: &[(String, Value)]) {
+        let (mappings, params) = (self.mappings(), PatchParams::apply("tests").force());
+        let applied = objects.iter().map(|(name, spec)| {
+            let (mappings, params, patch) = (&mappings, &params, Patch::Apply(object(name, spec)));
+            async move { mappings.patch(name, params, &patch).await.map(drop) }
+        });
+        let applied = futures::stream::iter(applied).buffer_unordered(8);
+        wait(applied.try_collect::<()>()).unwrap();
+    }
+
+    /// Deletes every mapping.
+    pub fn delete_all(&self) {
+        wait(self.mappings().delete_collection(&DeleteParams::default(), &ListParams::default())).unwrap();
     }
 
     /// Deletes a mapping.
@@ -264,6 +286,35 @@ impl Cluster {
         number(&self.aws_auth().unwrap())
     }
 
+    /// Changes aws-auth in any way at all, as `client`; returns the version that it made.
+    pub fn change_aws_auth(&self, client: &str, change: impl Fn(&mut ConfigMap)) -> u64 {
+        let params = PostParams { field_manager: Some(client.to_owned()), ..PostParams::default() };
+        loop {
+            let mut object = wait(self.config_maps().get("aws-auth")).unwrap();
+            change(&mut object);
+            match wait(self.config_maps().replace("aws-auth", &params, &object)) {
+                Ok(object) => return number(&object),
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Deletes aws-auth.
+    pub fn delete_aws_auth(&self) {
+        wait(self.config_maps().delete("aws-auth", &DeleteParams::default())).unwrap();
+    }
+
+    /// Deletes the Lease, as somebody might who wants another leader.
+    pub fn delete_lease(&self) {
+        wait(self.leases().delete("aws-auth-operator", &DeleteParams::default())).unwrap();
+    }
+
+    /// The Leases beside aws-auth.
+    pub fn leases(&self) -> Api<Lease> {
+        Api::namespaced(self.client(), "kube-system")
+    }
+
     /// The text of a key; empty where there is none.
     pub fn text(&self, key: Key) -> String {
         let data = self.aws_auth().and_then(|object| object.data).unwrap_or_default();
@@ -314,8 +365,7 @@ impl Cluster {
 
     /// Who holds the Lease, if anybody does.
     pub fn leader(&self) -> Option<String> {
-        let leases: Api<Lease> = Api::namespaced(self.client(), "kube-system");
-        let lease = wait(leases.get_opt("aws-auth-operator")).unwrap();
+        let lease = wait(self.leases().get_opt("aws-auth-operator")).unwrap();
         lease?.spec?.holder_identity.filter(|holder| !holder.is_empty())
     }
 
@@ -358,7 +408,11 @@ impl Drop for Seat {
 fn client(kubeconfig: &Path) -> Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     wait(async {
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        // A test may give the API server another certificate, and wants to know how it answers at once.
+        config.accept_invalid_certs = true;
+        config.default_retry = false;
         Client::try_from(config).unwrap()
     })
 }

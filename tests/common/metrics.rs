@@ -60,6 +60,13 @@ impl Metrics {
         requests
     }
 
+    /// Any number, without the operator's prefix.
+    #[track_caller]
+    pub fn number(&self, sample: &str) -> f64 {
+        let value = self.0.get(&format!("aws_auth_operator_{sample}"));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {sample}: {self:?}"))
+    }
+
     /// Requests to the API server other than for the Lease that could change something there, with their number.
     pub fn writes(&self) -> BTreeMap<&str, &str> {
         self.0

@@ -6,6 +6,7 @@ mod metrics;
 mod operator;
 pub mod permissions;
 mod proxy;
+mod recording;
 mod versions;
 
 use std::thread;
@@ -13,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-pub use cluster::{Cluster, edit_aws_auth, wait};
+pub use cluster::{Cluster, edit_aws_auth, read, wait};
 pub use metrics::Metrics;
-pub use operator::{InProcess, Process, ended, file};
-pub use proxy::{AnswerOfWrite, Proxy};
-pub use versions::{Version, Versions};
+pub use operator::{InProcess, Process, ended, file, send_signal};
+pub use proxy::{Answer, Call, Events, Fate, Fault, Injected, Proxy, Record};
+pub use recording::{Recording, Seen, number};
+pub use versions::{ONLY_AWS_AUTH, Version, Versions};
 
 /// Far beyond what anything takes on two busy cores: a wait that ends here has failed.
 pub const DEADLINE: Duration = Duration::from_mins(1);

@@ -113,6 +113,11 @@ impl Process {
         operator
     }
 
+    /// Whether it runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Starts one, waits until it listens, and for nothing else.
     pub fn launch(kubeconfig: &Path, arguments: &[&str]) -> Self {
         let mut child = command(&["--listen=127.0.0.1:0", "--log-format=json"])
@@ -176,6 +181,11 @@ impl Process {
         Metrics::parse(&get(self.address, "/metrics").unwrap().body)
     }
 
+    /// What it counts, if it is there to say.
+    pub fn try_metrics(&self) -> Result<Metrics, String> {
+        Ok(Metrics::parse(&get(self.address, "/metrics")?.body))
+    }
+
     /// Whether it leads.
     pub fn leads(&self) -> bool {
         self.metrics().get("leader") == 1
@@ -183,8 +193,7 @@ impl Process {
 
     /// Sends a signal (`TERM`, `KILL`, `STOP`, `CONT`).
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
-        assert!(sent.unwrap().success());
+        send_signal(self.child.id(), signal);
     }
 
     /// Sends SIGTERM, and waits until it has ended as it should within the time that is promised.
@@ -206,6 +215,12 @@ impl Drop for Process {
             eprintln!("the operator's log:\n{}", self.log().join("\n"));
         }
     }
+}
+
+/// Sends a signal to a process that a test started.
+pub fn send_signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Runs an operator that ends by itself; returns how, and what it said.

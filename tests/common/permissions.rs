@@ -18,6 +18,13 @@ impl Cluster {
         self.until_known(&manifests);
     }
 
+    /// Takes everything away, as an uninstall does.
+    pub fn revoke_everything(&self) {
+        let manifests = json!({"apiVersion": "v1", "kind": "List", "items": manifests()}).to_string();
+        self.kubectl_delete(&manifests);
+        self.until_known(&[]);
+    }
+
     /// Takes a verb on a resource away from the operator's user, and waits until the API server knows.
     pub fn revoke(&self, verb: &str, resource: &str) {
         let mut manifests = manifests();

@@ -1,20 +1,17 @@
-//! Every version of aws-auth there ever was since some moment, as a watch tells of them: none is left out, and each
-//! write that changes anything makes one.
-
-use std::sync::{Arc, Mutex};
+//! Every version of aws-auth there ever was since some moment, and what the authenticator reads in it.
 
 use aws_auth::aws_auth::AwsAuth;
 use aws_auth::mapping::Uid;
 use aws_auth::{Entry, Key};
-use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, ListParams, WatchEvent, WatchParams};
-use tokio::task::JoinHandle;
+use kube::api::{Api, ListParams};
 
-use super::cluster::{RUNTIME, read, wait};
-use super::{Cluster, check, eventually};
+use super::Cluster;
+use super::cluster::{read, wait};
+use super::recording::{Recording, Seen};
 
-const ONLY_AWS_AUTH: &str = "metadata.name=aws-auth";
+/// The objects that count.
+pub const ONLY_AWS_AUTH: &str = "metadata.name=aws-auth";
 
 /// One version of aws-auth.
 #[derive(Debug, Clone)]
@@ -26,76 +23,35 @@ pub struct Version {
 
 /// A recording.
 pub struct Versions {
-    api: Api<ConfigMap>,
-    start: u64,
-    seen: Arc<Mutex<Result<Vec<Version>, String>>>,
-    task: JoinHandle<()>,
+    recording: Recording<ConfigMap>,
+    /// What was there when it began.
+    before: usize,
 }
 
 impl Versions {
     /// Begins with whatever comes next.
     pub fn from_now_on(cluster: &Cluster) -> Self {
         let api: Api<ConfigMap> = Api::namespaced(cluster.client(), "kube-system");
-        let list = wait(api.list(&ListParams::default().fields(ONLY_AWS_AUTH))).unwrap();
-        let from = list.metadata.resource_version.unwrap();
-        let start = list.items.first().map_or(0, number);
-        let seen = Arc::new(Mutex::new(Ok(Vec::new())));
-        let task = RUNTIME.spawn({
-            let (api, seen) = (api.clone(), seen.clone());
-            async move {
-                let watch = async {
-                    let params = WatchParams::default().fields(ONLY_AWS_AUTH);
-                    let mut turns = api.watch(&params, &from).await?.boxed();
-                    while let Some(turn) = turns.try_next().await? {
-                        let version = match turn {
-                            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                                Version { number: number(&object), object: Some(object) }
-                            }
-                            WatchEvent::Deleted(object) => Version { number: number(&object), object: None },
-                            WatchEvent::Bookmark(_) => continue,
-                            WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
-                        };
-                        if let Ok(seen) = seen.lock().unwrap().as_mut() {
-                            seen.push(version);
-                        }
-                    }
-                    Ok(())
-                };
-                let why = watch.await.err().map_or_else(|| "the watch ended".to_owned(), |e| e.to_string());
-                *seen.lock().unwrap() = Err(why);
-            }
-        });
-        Self { api, start, seen, task }
+        let before = wait(api.list(&ListParams::default().fields(ONLY_AWS_AUTH))).unwrap().items.len();
+        Self { recording: Recording::start(api, ONLY_AWS_AUTH), before }
     }
 
     /// All of them until now: the live one is among them.
     #[track_caller]
     pub fn all(&self) -> Vec<Version> {
-        let live = wait(self.api.get_opt("aws-auth")).unwrap();
-        eventually("the recording has the live version", || {
-            let seen = self.so_far();
-            let (newest, there) = seen
-                .last()
-                .map_or((self.start, self.start > 0), |version| (version.number, version.object.is_some()));
-            let complete = match &live {
-                Some(live) => newest >= number(live),
-                None => !there,
-            };
-            check(complete, || format!("{newest}, live {:?}", live.as_ref().map(number)))?;
-            Ok(seen)
-        })
+        self.versions(self.recording.all())
     }
 
     /// Those that were heard of.
-    #[track_caller]
     pub fn so_far(&self) -> Vec<Version> {
-        self.seen.lock().unwrap().clone().unwrap_or_else(|why| panic!("the recording is not complete: {why}"))
+        self.versions(self.recording.so_far())
     }
-}
 
-impl Drop for Versions {
-    fn drop(&mut self) {
-        self.task.abort();
+    fn versions(&self, seen: Vec<Seen<ConfigMap>>) -> Vec<Version> {
+        let versions = seen.into_iter().skip(self.before);
+        versions
+            .map(|seen| Version { number: seen.number, object: (!seen.gone).then_some(seen.object) })
+            .collect()
     }
 }
 
@@ -126,8 +82,4 @@ pub fn entries(aws_auth: &AwsAuth, key: Key) -> Vec<Entry> {
             aws_auth::reader::Element::Dropped => None,
         })
         .collect()
-}
-
-pub fn number(object: &ConfigMap) -> u64 {
-    object.metadata.resource_version.as_deref().unwrap().parse().unwrap()
 }

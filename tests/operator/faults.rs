@@ -1,10 +1,8 @@
 //! Errors never remove anything: an API server, a CRD or a permission that goes away and comes back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use aws_auth::Key;
 
-use crate::common::{AnswerOfWrite, Cluster, InProcess, Proxy, Versions, arn, check, eventually, role};
+use crate::common::{Cluster, InProcess, Versions, arn, check, eventually, role};
 
 /// A cluster with an operator that has applied `dev`.
 fn with_an_entry() -> (Cluster, InProcess) {
@@ -35,24 +33,6 @@ fn an_outage_of_the_api_server_changes_nothing_and_work_goes_on_after_it() {
     cluster.apply("later", &role("later", &[]));
     cluster.until("later", "Applied");
     assert!(cluster.role(&arn("dev")).is_some());
-    cluster.delete("dev");
-    until_revoked(&cluster, "dev");
-}
-
-#[test]
-fn when_the_crd_is_deleted_the_entries_stay_and_readyz_says_what_to_apply() {
-    let (cluster, operator) = with_an_entry();
-    let text = cluster.text(Key::MapRoles);
-
-    cluster.kubectl(&["delete", "crd", "iammappings.aws-auth.dev"]);
-    operator.until_unready(&["CRD iammappings.aws-auth.dev", "aws-auth-operator crd | kubectl apply -f -"]);
-    assert_eq!(cluster.text(Key::MapRoles), text);
-
-    cluster.install_crd();
-    cluster.apply("dev", &role("dev", &["developers"]));
-    operator.until_ready();
-    cluster.until("dev", "Applied");
-    assert_eq!(cluster.text(Key::MapRoles), text);
     cluster.delete("dev");
     until_revoked(&cluster, "dev");
 }
@@ -158,22 +138,6 @@ fn when_aws_auth_may_not_be_read_nothing_is_written_and_readyz_names_the_permiss
 }
 
 #[test]
-fn when_aws_auth_may_not_be_written_the_mapping_waits_and_readyz_names_the_permission() {
-    let (cluster, operator) = with_an_entry();
-    cluster.revoke("update", "configmaps");
-    let version = cluster.version();
-    cluster.apply("later", &role("later", &[]));
-    operator.until_unready(&["writing aws-auth", "cannot update resource \"configmaps\"", "\"operator\""]);
-    cluster.until_event("aws-auth", &["Warning WriteRefused", "cannot update resource"]);
-    assert_eq!(cluster.version(), version);
-
-    cluster.grant_everything();
-    cluster.until("later", "Applied");
-    operator.until_ready();
-    assert!(operator.metrics().get("aws_auth_writes_total{result=\"refused\"}") >= 1);
-}
-
-#[test]
 fn a_deletion_that_cannot_be_confirmed_revokes_nothing_until_it_can() {
     let (cluster, operator) = with_an_entry();
     cluster.revoke("get", "iammappings");
@@ -185,27 +149,4 @@ fn a_deletion_that_cannot_be_confirmed_revokes_nothing_until_it_can() {
     cluster.grant_everything();
     until_revoked(&cluster, "dev");
     operator.until_ready();
-}
-
-#[test]
-fn a_write_whose_answer_is_lost_is_read_again_and_not_made_twice() {
-    let cluster = Cluster::take();
-    cluster.create_eksctl_aws_auth();
-    let first = AtomicBool::new(true);
-    let proxy = Proxy::start(&cluster, move || {
-        if first.swap(false, Ordering::Relaxed) { AnswerOfWrite::IsLost } else { AnswerOfWrite::Arrives }
-    });
-    let versions = Versions::from_now_on(&cluster);
-    let operator = InProcess::through(proxy.kubeconfig());
-    operator.until_ready();
-
-    cluster.apply("dev", &role("dev", &["developers"]));
-    cluster.until("dev", "Applied");
-    operator.until_ready();
-    cluster.apply("later", &role("later", &[]));
-    cluster.until("later", "Applied");
-    assert_eq!(versions.all().len(), 2);
-    let metrics = operator.metrics();
-    let writes = |result| metrics.get(&format!("aws_auth_writes_total{{result=\"{result}\"}}"));
-    assert_eq!((writes("ok"), writes("unknown")), (1, 1));
 }

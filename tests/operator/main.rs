@@ -7,6 +7,7 @@
     reason = "a test says what must hold by failing"
 )]
 
+#[allow(dead_code, unused_imports, reason = "other test binaries use the rest")]
 #[path = "../common/mod.rs"]
 mod common;
 

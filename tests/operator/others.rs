@@ -9,7 +9,7 @@ use kube::Client;
 use serde::Serialize;
 
 use crate::common::{
-    AnswerOfWrite, Cluster, EKSCTL_ROLES, InProcess, Proxy, Versions, arn, check, edit_aws_auth, eventually,
+    Cluster, EKSCTL_ROLES, Fate, Fault, InProcess, Proxy, Versions, arn, check, edit_aws_auth, eventually,
     role,
 };
 
@@ -47,18 +47,19 @@ fn a_second_writer_loses_nothing_in_a_hundred_races_and_neither_do_we() {
     cluster.create_eksctl_aws_auth();
     // The rival writes when the operator has read, planned and sent, and before the API server has it.
     let rivals: Arc<Mutex<Vec<(u64, String)>>> = Arc::default();
-    let proxy = Proxy::start(&cluster, {
+    let proxy = Proxy::start(&cluster);
+    proxy.inject(Fault::on_write(Fate::ask({
         let (client, rivals, attempts) = (cluster.client(), rivals.clone(), AtomicUsize::new(0));
-        move || {
+        move |_| {
             let attempt = attempts.fetch_add(1, Ordering::Relaxed);
             let mut rivals = rivals.lock().unwrap();
             if attempt % (IN_A_ROW + 1) < IN_A_ROW && rivals.len() < RACES {
                 let arn = arn(&format!("rival-{attempt}"));
                 rivals.push((append_as_eksctl_does(client.clone(), &arn), arn));
             }
-            AnswerOfWrite::Arrives
+            Fate::PassOn
         }
-    });
+    })));
     let versions = Versions::from_now_on(&cluster);
     let operator = InProcess::through(proxy.kubeconfig());
     operator.until_ready();

@@ -65,27 +65,3 @@ fn when_the_leader_is_told_to_end_it_hands_over_at_once() {
     assert_eq!(versions.all().len(), 2);
     other.terminate();
 }
-
-#[test]
-fn a_leader_that_was_frozen_beyond_its_lease_does_not_write_when_it_thaws() {
-    let cluster = Cluster::take();
-    cluster.create_eksctl_aws_auth();
-    let (leader, other) = two_replicas(&cluster);
-    let versions = Versions::from_now_on(&cluster);
-    leader.signal("STOP");
-    cluster.apply("dev", &role("dev", &[]));
-    until_it_leads(&other, TAKEOVER);
-    cluster.until("dev", "Applied");
-
-    leader.signal("CONT");
-    cluster.apply("later", &role("later", &[]));
-    eventually("it knows that it does not lead", || {
-        check(!leader.leads(), || format!("{:#?}", leader.log()))
-    });
-    cluster.until("later", "Applied");
-    assert_eq!(versions.all().len(), 2);
-    assert_eq!(leader.metrics().get("aws_auth_writes_total{result=\"ok\"}"), 0);
-    assert_eq!(other.metrics().get("aws_auth_writes_total{result=\"ok\"}"), 2);
-    leader.terminate();
-    other.terminate();
-}

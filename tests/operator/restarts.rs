@@ -9,44 +9,6 @@ use serde_json::Value;
 use crate::common::{Cluster, InProcess, Process, Versions, arn, check, eventually, role};
 
 #[test]
-fn what_was_deleted_and_added_while_the_operator_was_down_takes_one_write_when_it_is_back() {
-    let cluster = Cluster::take();
-    cluster.create_eksctl_aws_auth();
-    let operator = InProcess::start(&cluster);
-    for name in ["gone", "stays", "changes"] {
-        cluster.apply(name, &role(name, &["before"]));
-    }
-    cluster.until_all_applied(3);
-    drop(operator);
-
-    cluster.delete("gone");
-    cluster.apply("new", &role("new", &["before"]));
-    cluster.apply("changes", &role("changes", &["after"]));
-    let versions = Versions::from_now_on(&cluster);
-    let _operator = InProcess::start(&cluster);
-    cluster.until("new", "Applied");
-    cluster.until("changes", "Applied");
-    let at_once = versions.all();
-    assert_eq!(at_once.len(), 1);
-    let roles = at_once[0].entries(Key::MapRoles);
-    let ours: Vec<(&str, &str)> =
-        roles[2..].iter().map(|entry| (entry.username.as_str(), entry.groups[0].as_str())).collect();
-    assert_eq!(ours.len(), 3);
-    assert!(
-        ours.contains(&("stays", "before"))
-            && ours.contains(&("changes", "after"))
-            && ours.contains(&("new", "before")),
-        "{ours:?}"
-    );
-    cluster.until_event("aws-auth", &["Normal Removed", &arn("gone")]);
-
-    // Whatever else was to be written is written before this.
-    cluster.apply("later", &role("later", &[]));
-    cluster.until("later", "Applied");
-    assert_eq!(versions.all().len(), 2);
-}
-
-#[test]
 fn a_mapping_made_anew_under_its_name_while_the_operator_was_down_keeps_its_entry_throughout() {
     let cluster = Cluster::take();
     cluster.create_eksctl_aws_auth();

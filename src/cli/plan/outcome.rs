@@ -144,6 +144,7 @@ fn is_refused(outcome: &Became) -> bool {
         Became::Applied
         | Became::AlreadyPresent
         | Became::Pending
+        | Became::WriteRefused(_)
         | Became::Observed
         | Became::Paused
         | Became::Expired

@@ -1,5 +1,6 @@
 //! What the watches tell, taken in: rows, versions, readiness, and whether a plan is due.
 
+use futures::{FutureExt as _, StreamExt as _};
 use kube::Resource as _;
 use kube::runtime::watcher::{self, Event};
 use tokio::time::Instant;
@@ -12,6 +13,9 @@ use crate::controller::requests;
 use crate::controller::sources::{AwsAuthMetadata, GuardedMapping, Turn};
 use crate::controller::status_writer::Address;
 use crate::telemetry::health::Gate;
+
+/// A change that has arrived is heard of after so many looks at the latest.
+const LISTENS: u32 = 2;
 
 impl Engine {
     pub(super) fn mapping(&mut self, turn: Turn<GuardedMapping>) {
@@ -49,6 +53,24 @@ impl Engine {
         };
         if effect == Effect::Changed {
             self.pacer.changed(Instant::now());
+        }
+    }
+
+    /// Takes in what has arrived already: a plan made between two changes would write what is no more.
+    pub(super) async fn hear_the_rest(&mut self) {
+        let mut silent = 0;
+        while silent < LISTENS {
+            silent += 1;
+            // What is on its way through the connection's own task comes out of it.
+            tokio::task::yield_now().await;
+            while let Some(Some(turn)) = self.mapping_turns.next().now_or_never() {
+                self.mapping(turn);
+                silent = 0;
+            }
+            while let Some(Some(turn)) = self.target_turns.next().now_or_never() {
+                self.target(turn);
+                silent = 0;
+            }
         }
     }
 

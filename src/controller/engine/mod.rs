@@ -84,6 +84,8 @@ pub(super) struct Engine {
     work: Work,
     errands: FuturesUnordered<BoxFuture<'static, Errand>>,
     timers: Timers,
+    /// Why the API server refused the last write, in its own words.
+    refused: Option<String>,
     conflicts: Backoff,
     setbacks: Backoff,
     status_setbacks: Backoff,
@@ -165,6 +167,7 @@ impl Engine {
                 checkpoints_blocked: None,
                 missing_since: None,
             },
+            refused: None,
             conflicts: Backoff::new(durations.conflict),
             setbacks: Backoff::new(durations.setback),
             status_setbacks: Backoff::new(durations.setback),
@@ -194,8 +197,14 @@ impl Engine {
                 Woken::Timer => {}
                 Woken::Read(outcome) => self.read(outcome),
                 Woken::Wrote(write, outcome) => self.wrote(*write, outcome, stopping),
-                Woken::Mapping(turn) => self.mapping(*turn),
-                Woken::Target(turn) => self.target(turn),
+                Woken::Mapping(turn) => {
+                    self.mapping(*turn);
+                    self.hear_the_rest().await;
+                }
+                Woken::Target(turn) => {
+                    self.target(turn);
+                    self.hear_the_rest().await;
+                }
                 Woken::Crd(turn) => self.crd_turn(turn),
                 Woken::Schema(outcome) => self.schema(*outcome),
                 Woken::Ring(outcome) => self.ring(outcome),

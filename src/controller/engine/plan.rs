@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_auth::approval::Nonce;
 use aws_auth::aws_auth::AwsAuth;
 use aws_auth::mapping::Mapping;
-use aws_auth::plan::{self, Outcome, Plan};
+use aws_auth::plan::{self, Outcome, Plan, Verdict};
 use aws_auth::situation::{Rival, Situation};
 use aws_auth::{Key, Timestamp};
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ impl Engine {
         let Footing { mended, restored, labels, held, refused } = footing;
         let situation = Situation { restored, missing: held, ..self.situation(live, time) };
         self.timers.missing_since = None;
-        let Plan { write, changes, held, verdicts, admins, requests, approved, wake } =
+        let Plan { write, changes, held, mut verdicts, admins, requests, approved, wake } =
             plan::plan(&plan::Input {
                 mappings: &mappings,
                 aws_auth: mended.as_ref().unwrap_or(&live.aws_auth),
@@ -67,15 +67,13 @@ impl Engine {
                 now: time,
                 situation: &situation,
             });
+        self.refused = say_refused(&mut verdicts, self.refused.take().filter(|_| write.is_some()));
         let metrics = &self.parts.telemetry.metrics;
         if let Purpose::TakeIn { waited } = purpose {
             metrics.planned(now.elapsed(), waited);
         }
-        self.timers.wake = [wake, announce::next_announcement(mappings.iter().copied(), time)]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|wake| now + until(wake, time).min(self.parts.durations.resync));
+        let wake = wake.into_iter().chain(announce::next_announcement(mappings.iter().copied(), time)).min();
+        self.timers.wake = wake.map(|wake| now + until(wake, time).min(self.parts.durations.resync));
         let write = match (write, purpose) {
             (Some(next), Purpose::TakeIn { .. }) => Some(next),
             (Some(_), Purpose::Report) => {
@@ -148,6 +146,16 @@ impl Engine {
             ..Situation::default()
         }
     }
+}
+
+/// What would be so with a write that the API server refused is not about to be.
+fn say_refused(verdicts: &mut [Verdict<'_>], why: Option<String>) -> Option<String> {
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.outcome == Outcome::Pending) {
+        if let Some(why) = &why {
+            verdict.outcome = Outcome::WriteRefused(why.clone());
+        }
+    }
+    why
 }
 
 fn until(then: Timestamp, now: Timestamp) -> Duration {

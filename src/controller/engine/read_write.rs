@@ -126,7 +126,11 @@ impl Engine {
             .iter()
             .filter(|change| change.kind == ChangeKind::Remove)
             .filter_map(|change| change.owner)
-            .map(|uid| Removal { uid, name: self.mappings.name_of_gone(uid).map(str::to_owned) })
+            .map(|uid| {
+                let name = self.mappings.name_of_gone(uid);
+                let successor = name.and_then(|name| self.mappings.uid_of(name));
+                Removal { uid, name: name.map(str::to_owned), successor }
+            })
             .collect();
         let clients = self.target.live().map(|live| live.clients.clone()).unwrap_or_default();
         let broken = broken(&deeds.restored, &clients);
@@ -173,6 +177,7 @@ impl Engine {
                 health.open(Gate::Write);
                 self.conflicts.succeeded();
                 self.setbacks.succeeded();
+                self.refused = None;
                 self.timers.blocked = None;
                 self.pacer.wrote(now);
                 tracing::info!(
@@ -224,10 +229,8 @@ impl Engine {
         self.target.forget();
         self.pacer.changed(now);
         match error {
-            WriteError::Doubt(Doubt::StillThere(uid)) => {
-                tracing::warn!(
-                    "IamMapping with UID {uid} still exists; listing again before anything is revoked"
-                );
+            WriteError::Doubt(doubt @ (Doubt::StillThere(_) | Doubt::MadeAnew(_))) => {
+                tracing::warn!("{doubt}");
                 self.mapping_turns = sources::mappings(self.parts.client.clone(), &self.parts.durations);
                 self.mappings.list_begins();
             }
@@ -249,6 +252,7 @@ impl Engine {
                 metrics.wrote(WriteResult::refused, took);
                 health.close(Gate::Write, error.to_string());
                 self.say(announce::refused(&error.to_string()), now);
+                self.refused = Some(error.to_string());
                 self.set_back(now, error.retry_after());
             }
             WriteError::Call(error) => {

@@ -26,6 +26,8 @@ pub enum Outcome {
     AlreadyPresent,
     /// `write` will bring it about. Nothing may be said of it until the write came back.
     Pending,
+    /// It would be so, if the API server did not refuse the write: its own words. No plan says this; whoever writes does.
+    WriteRefused(String),
     /// It would be written, if the mode were Enforce.
     Observed,
     /// `paused`: whatever stands for it stays as it is.
@@ -93,6 +95,7 @@ impl Outcome {
             Self::Applied => "Applied",
             Self::AlreadyPresent => "AlreadyPresent",
             Self::Pending => "Pending",
+            Self::WriteRefused(_) => "WriteRefused",
             Self::Observed => "Observe",
             Self::Paused => "Paused",
             Self::Expired => "Expired",
@@ -114,6 +117,9 @@ impl Outcome {
                 "aws-auth holds an identical entry that somebody else wrote; it is not owned and stays when this object goes (adoption: Adopt takes it over)".to_owned()
             }
             Self::Pending => "the entry is about to be written".to_owned(),
+            Self::WriteRefused(why) => {
+                format!("the API server refused to write aws-auth, which is tried again: {why}")
+            }
             Self::Observed => "mode is Observe: the entry would be written in mode Enforce".to_owned(),
             Self::Paused => "spec.paused: the entry stays as it was last applied".to_owned(),
             Self::Expired => "spec.expiresAt has passed; the entry is gone (tokens may be cached for some minutes)".to_owned(),
