@@ -107,6 +107,11 @@ impl Cluster {
         client(&self.operator_kubeconfig())
     }
 
+    /// A kubeconfig of a user who may do anything.
+    pub fn admin_kubeconfig(&self) -> PathBuf {
+        self.seat.0.as_ref().unwrap().kubeconfig_path()
+    }
+
     /// A kubeconfig of the operator's user.
     pub fn operator_kubeconfig(&self) -> PathBuf {
         let plane = self.seat.0.as_ref().unwrap();

@@ -11,7 +11,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use aws_auth::aws_auth::AwsAuth;
+use aws_auth::aws_auth::{AwsAuth, Source, Unwritable};
 use aws_auth::mapping::{MappingType, RawSpec, Spec};
 use aws_auth::plan::{HoldReason, Outcome};
 use aws_auth::situation::Rival;
@@ -378,6 +378,19 @@ fn with_an_older_crd_nothing_new_is_granted_and_everything_else_goes_on() {
     world.situation.outdated = None;
     for name in ["dev1", "dev2", "new", "adopts"] {
         assert_eq!(world.outcome(name), Outcome::Applied, "{name}");
+    }
+}
+
+#[test]
+fn into_an_aws_auth_that_is_immutable_or_binary_nothing_is_written_and_every_mapping_says_so() {
+    for unwritable in [Unwritable::Immutable, Unwritable::BinaryData] {
+        let mut world = world(1);
+        let source = Source { unwritable: Some(unwritable), ..world.aws_auth.source().clone() };
+        world.aws_auth = AwsAuth::read(source, common::CLUSTER);
+        world.mappings.push(mapping("new", 9, dev(9)));
+        let (outcomes, changes) = world.settle();
+        assert_eq!((outcomes["new"].reason(), changes), ("TargetUnwritable", 0));
+        assert_eq!(outcomes["dev0"], Outcome::Applied);
     }
 }
 
