@@ -12,14 +12,15 @@
 mod show;
 
 use std::fs::File;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use aws_auth_operator::api::{self, IamMapping};
 use aws_auth_operator::client::Cluster;
 use aws_auth_operator::{Operator, OperatorError, Options, TimeScale};
@@ -32,7 +33,6 @@ use kube::core::ObjectList;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 /// Far beyond what anything takes: waiting longer means that it will not happen.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -158,7 +158,6 @@ fn tell(plane: &ControlPlane) -> Result<()> {
 
 /// The operator at work in the background.
 struct Background {
-    runtime: Runtime,
     running: JoinHandle<Result<(), OperatorError>>,
     stop: oneshot::Sender<()>,
     log: PathBuf,
@@ -176,20 +175,22 @@ impl Background {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             time_scale: TimeScale::default(),
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = runtime()?;
         let operator = runtime.block_on(Operator::bind(options))?;
         let (stop, stopped) = oneshot::channel();
-        let running = runtime.spawn(operator.run(async {
-            // An error means that the sender is gone: time to stop as well.
-            let _ = stopped.await;
-        }));
-        Ok(Self { runtime, running, stop, log })
+        let running = thread::spawn(move || {
+            runtime.block_on(operator.run(async {
+                // An error means that the sender is gone: time to stop as well.
+                let _ = stopped.await;
+            }))
+        });
+        Ok(Self { running, stop, log })
     }
 
     /// Waits until a person, or the system, has had enough.
     fn keep(&self, plane: &ControlPlane) -> Result<()> {
         let kubectl = parts::ensure(Part::Kubectl)?;
-        self.runtime.block_on(async {
+        runtime()?.block_on(async {
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut terminate = signal(SignalKind::terminate())?;
             show::invitation(&plane.kubeconfig_path(), &kubectl, &self.log);
@@ -202,10 +203,15 @@ impl Background {
     }
 
     fn stop(self) -> Result<()> {
-        let Self { runtime, running, stop, .. } = self;
+        let Self { running, stop, .. } = self;
         drop(stop);
-        Ok(runtime.block_on(running)??)
+        running.join().map_err(|_| anyhow!("the operator panicked"))??;
+        Ok(())
     }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// The path of something in the folder `examples`.

@@ -21,7 +21,7 @@ use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 
 use super::recording::number;
 use super::versions::entries;
@@ -33,8 +33,11 @@ pub const OPERATOR: &str = "operator";
 const MOST_AT_ONCE: usize = 4;
 
 /// Where clients and recordings live. Tests wait for it in their own threads.
-pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+pub static RUNTIME: LazyLock<Handle> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    handle
 });
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), taken: 0 });
