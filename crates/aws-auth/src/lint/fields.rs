@@ -3,14 +3,14 @@
 use super::{Code, Finding};
 use crate::entry::Key;
 use crate::reader::Reading;
-use crate::yaml::{self, Document, Kind, Scalar};
+use crate::yaml::{self, Document, Kind, Node, Scalar};
 
 const KNOWN: [&str; 6] = ["rolearn", "userarn", "username", "groups", "userid", "sso"];
 
 pub(super) fn lint(key: Key, reading: &Reading, text: &str, findings: &mut Vec<Finding>) {
     let (Key::MapRoles | Key::MapUsers, Reading::List(_)) = (key, reading) else { return };
     let Ok(document) = yaml::parse(text) else { return };
-    let next = |at: usize| document.nodes.get(at).map_or(usize::MAX, |node| node.next);
+    let next = |at: usize| document.nodes.get(at).map_or(usize::MAX, Node::next);
     let end = next(0);
     let mut item = 1;
     while item < end {
@@ -22,7 +22,7 @@ pub(super) fn lint(key: Key, reading: &Reading, text: &str, findings: &mut Vec<F
 }
 
 fn fields(key: Key, document: &Document<'_>, item: usize, findings: &mut Vec<Finding>) {
-    let next = |at: usize| document.nodes.get(at).map_or(usize::MAX, |node| node.next);
+    let next = |at: usize| document.nodes.get(at).map_or(usize::MAX, Node::next);
     let (mut field, end) = (item + 1, next(item));
     while field < end {
         if let Some(node) = document.nodes.get(field)
@@ -35,7 +35,7 @@ fn fields(key: Key, document: &Document<'_>, item: usize, findings: &mut Vec<Fin
             findings.push(Finding::new(
                 Code::UnknownField,
                 key,
-                node.line + 1,
+                node.line() + 1,
                 format!("the authenticator does not know the field {name:?} and skips it{advice}"),
             ));
         }

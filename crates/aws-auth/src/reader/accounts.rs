@@ -14,7 +14,7 @@ pub(super) fn read(text: &str, document: &Document<'_>) -> Reading {
     match root.kind {
         Kind::Sequence => Reading::List(list(text, document, elements(document))),
         Kind::Scalar if root.resolve() == Ok(Scalar::Null) => Reading::Nothing,
-        _ => Reading::NotAList(place(text, root.start)),
+        _ => Reading::NotAList(place(text, root.start())),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::yaml::{Document, Kind, Scalar};
+use crate::yaml::{Document, Kind, Node, Scalar};
 
 use super::name::{Identity, Name};
 use super::{BRACES, Fault, Reading, place};
@@ -216,7 +216,7 @@ pub(super) fn check(document: &Document<'_>) -> Result<(), Failure> {
 }
 
 fn failure(document: &Document<'_>, node: usize, why: Dead, sure: bool) -> Failure {
-    Failure { node_start: document.nodes.get(node).map_or(0, |node| node.start), why, sure }
+    Failure { node_start: document.nodes.get(node).map_or(0, Node::start), why, sure }
 }
 
 impl Walk<'_, '_> {
@@ -263,7 +263,7 @@ impl Walk<'_, '_> {
     }
 
     fn next(&self, index: usize) -> usize {
-        self.document.nodes.get(index).map_or(usize::MAX, |node| node.next)
+        self.document.nodes.get(index).map_or(usize::MAX, Node::next)
     }
 
     /// Decodes a node, into a value of its own or into the mapping that is open.
@@ -276,17 +276,17 @@ impl Walk<'_, '_> {
                     return Err((index, Dead::Endless));
                 }
                 self.tasks.push(Task::LeaveAlias(index));
-                self.tasks.push(if merged { Task::Merge(target) } else { Task::Node(target) });
+                self.tasks.push(if merged { Task::Merge(target.get()) } else { Task::Node(target.get()) });
             }
             Kind::Sequence => {
                 self.open.push(Open::Sequence(Worth::default()));
-                self.tasks.push(Task::Sequence(index + 1, node.next));
+                self.tasks.push(Task::Sequence(index + 1, node.next()));
             }
             Kind::Mapping => {
                 if !merged {
                     self.open.push(Open::Mapping(HashMap::new()));
                 }
-                self.tasks.push(Task::Mapping(index + 1, node.next, merged));
+                self.tasks.push(Task::Mapping(index + 1, node.next(), merged));
             }
             Kind::Scalar => {
                 let scalar = node.resolve().map_err(|_| (index, Dead::Mistagged))?;

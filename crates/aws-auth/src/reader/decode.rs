@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::arn::Partition;
 use crate::entry::{Entry, Key};
-use crate::yaml::{Document, Kind, Scalar};
+use crate::yaml::{Document, Kind, Node, Scalar};
 
 use super::groups::Groups;
 use super::json::{Value, children, is_field, target, value};
@@ -104,7 +104,7 @@ fn assignments<'d>(
     let mut pending = vec![(mapping + 1, end_of(document, mapping))];
     while let Some((key_index, end)) = pending.pop() {
         let Some(key) = document.nodes.get(key_index).filter(|_| key_index < end) else { continue };
-        let value_index = key.next;
+        let value_index = key.next();
         pending.push((end_of(document, value_index), end));
         if key.is_merge() {
             push_merged(document, value_index, &mut pending);
@@ -129,18 +129,18 @@ fn assignments<'d>(
 }
 
 fn end_of(document: &Document<'_>, index: usize) -> usize {
-    document.nodes.get(index).map_or(index + 1, |node| node.next)
+    document.nodes.get(index).map_or(index + 1, Node::next)
 }
 
 /// Queues the mappings that a `<<` names; the first of a list is read last, so that it wins.
 fn push_merged(document: &Document<'_>, value_index: usize, pending: &mut Vec<(usize, usize)>) {
     let Some((index, node)) = target(document, value_index) else { return };
     match node.kind {
-        Kind::Mapping => pending.push((index + 1, node.next)),
+        Kind::Mapping => pending.push((index + 1, node.next())),
         Kind::Sequence => pending.extend(
             children(document, index)
                 .filter_map(|child| target(document, child))
-                .map(|(index, node)| (index + 1, node.next)),
+                .map(|(index, node)| (index + 1, node.next())),
         ),
         Kind::Scalar | Kind::Alias(_) => {}
     }

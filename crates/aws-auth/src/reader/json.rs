@@ -20,7 +20,7 @@ pub(super) enum Value<'d> {
 pub(super) fn target<'d, 't>(document: &'d Document<'t>, index: usize) -> Option<(usize, &'d Node<'t>)> {
     let node = document.nodes.get(index)?;
     match node.kind {
-        Kind::Alias(target) => Some((target, document.nodes.get(target)?)),
+        Kind::Alias(target) => Some((target.get(), document.nodes.get(target.get())?)),
         _ => Some((index, node)),
     }
 }
@@ -43,11 +43,11 @@ pub(super) fn value<'d>(document: &'d Document<'_>, index: usize) -> Value<'d> {
 
 /// The indices of a collection's children.
 pub(super) fn children<'d>(document: &'d Document<'_>, parent: usize) -> impl Iterator<Item = usize> + 'd {
-    let end = document.nodes.get(parent).map_or(0, |node| node.next);
+    let end = document.nodes.get(parent).map_or(0, Node::next);
     let mut child = parent + 1;
     std::iter::from_fn(move || {
         let current = child;
-        child = document.nodes.get(current).filter(|_| current < end)?.next;
+        child = document.nodes.get(current).filter(|_| current < end)?.next();
         Some(current)
     })
 }

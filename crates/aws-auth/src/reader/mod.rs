@@ -200,7 +200,7 @@ pub fn read(key: Key, value: Option<&str>) -> Reading {
     }
     // What begins with a brace goes to the JSON decoder as it stands, and no object is a list.
     if text.trim_start().starts_with('{') {
-        return Reading::NotAList(place(text, root.start));
+        return Reading::NotAList(place(text, root.start()));
     }
     if document.odd
         && let Err(failure) = check::check(&document)
@@ -213,7 +213,7 @@ pub fn read(key: Key, value: Option<&str>) -> Reading {
             Reading::List(list(text, &document, elements))
         }
         Kind::Scalar if root.resolve() == Ok(Scalar::Null) => Reading::Nothing,
-        _ => Reading::NotAList(place(text, root.start)),
+        _ => Reading::NotAList(place(text, root.start())),
     }
 }
 
@@ -230,19 +230,16 @@ fn list(
 ) -> List {
     let root = document.nodes.first();
     let nodes = json::children(document, 0).filter_map(|child| document.nodes.get(child));
-    let mut items: Vec<Item> = nodes
-        .zip(elements)
-        .map(|(node, (element, problems))| Item {
-            span: node.start..node.end,
-            line: node.line + 1,
-            element,
-            problems,
-        })
-        .collect();
-    // A list of thousands stays in memory for as long as nothing changes.
-    items.shrink_to_fit();
+    // As long as it is: growing a list of thousands while the document is there makes the peak of memory.
+    let mut items: Vec<Item> = Vec::with_capacity(json::children(document, 0).count());
+    items.extend(nodes.zip(elements).map(|(node, (element, problems))| Item {
+        span: node.start()..node.end(),
+        line: node.line() + 1,
+        element,
+        problems,
+    }));
     let style = match root {
-        Some(root) if root.flow => ListStyle::Flow { close: root.end.saturating_sub(1) },
+        Some(root) if root.flow => ListStyle::Flow { close: root.end().saturating_sub(1) },
         _ => {
             let first = items.first().map_or(0, |item| item.span.start);
             ListStyle::Block { column: yaml::place_of(text, first).column }

@@ -70,6 +70,8 @@ pub enum Cause {
     NoDocument,
     /// More levels than the reader follows.
     TooDeep,
+    /// More bytes than any cluster stores.
+    TooLong,
     /// Something else than a list item at a list's indentation.
     NotAnItem,
     /// Something else than a field at a mapping's indentation.
@@ -146,6 +148,7 @@ impl fmt::Display for Cause {
             Cause::DirectiveTwice => "found the same % directive twice: remove one",
             Cause::NoDocument => "found % directives without a '---' line after them: remove them",
             Cause::TooDeep => "found more levels of nesting than the reader follows",
+            Cause::TooLong => "found 4 GiB and more: no ConfigMap holds a MiB",
             Cause::NotAnItem => {
                 "found something else than '- ' at the indentation of a list: indent it, or start it with '- '"
             }

@@ -25,6 +25,23 @@ pub use resolve::{Mistagged, Scalar, Tag, lossy, resolve};
 
 use parser::{Event, Parser, What};
 
+/// An index of a node or a byte offset, small: there are tens of thousands of nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index(u32);
+
+impl Index {
+    /// Texts are shorter than that, and nodes fewer: [`parse`] sees to it.
+    fn of(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// As a number.
+    #[must_use]
+    pub fn get(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
 /// The shapes of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -34,8 +51,8 @@ pub enum Kind {
     Sequence,
     /// A mapping: its children are keys and values by turns.
     Mapping,
-    /// A reference to the node at this index.
-    Alias(usize),
+    /// A reference to another node.
+    Alias(Index),
 }
 
 /// One node of the tree.
@@ -43,14 +60,10 @@ pub enum Kind {
 pub struct Node<'a> {
     /// Its shape.
     pub kind: Kind,
-    /// The byte offset at which it begins, anchor and tag included; for an item of a block list that of its dash.
-    pub start: usize,
-    /// The byte offset after its last token.
-    pub end: usize,
-    /// The line of `start`, from 0.
-    pub line: usize,
-    /// The index of the next node that is not inside this one; its first child, if any, is the one right after it.
-    pub next: usize,
+    start: Index,
+    end: Index,
+    line: Index,
+    next: Index,
     /// The value of a scalar.
     pub text: Cow<'a, str>,
     /// The tag of a scalar; the reader ignores those of lists and mappings.
@@ -62,6 +75,30 @@ pub struct Node<'a> {
 }
 
 impl Node<'_> {
+    /// The byte offset at which it begins, anchor and tag included; for an item of a block list that of its dash.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        self.start.get()
+    }
+
+    /// The byte offset after its last token.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.end.get()
+    }
+
+    /// The line of its start, from 0.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.line.get()
+    }
+
+    /// The index of the next node that is not inside this one; its first child, if any, is the one right after it.
+    #[must_use]
+    pub fn next(&self) -> usize {
+        self.next.get()
+    }
+
     /// What a scalar resolves to.
     ///
     /// # Errors
@@ -96,6 +133,9 @@ pub struct Document<'a> {
 ///
 /// When the reader's parser refuses it.
 pub fn parse(text: &str) -> Result<Document<'_>, Error> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Error { mark: Mark::default(), cause: Cause::TooLong });
+    }
     let mut parser = Parser::new(text);
     // About what an entry as people and tools write it comes to; growing by doubling would cost twice the memory.
     let nodes = Vec::with_capacity(text.len() / 14);
@@ -146,7 +186,7 @@ impl<'a> Tree<'a> {
             What::Sequence => Kind::Sequence,
             What::Mapping => Kind::Mapping,
             What::Alias => match self.anchors.get(&event.text) {
-                Some(target) => Kind::Alias(*target),
+                Some(target) => Kind::Alias(Index::of(*target)),
                 None => return Err(Error { mark: place_of(text, event.at), cause: Cause::UnknownAnchor }),
             },
             _ => Kind::Scalar,
@@ -157,10 +197,10 @@ impl<'a> Tree<'a> {
         let (start, line) = event.dash.unwrap_or((event.at, event.line));
         let node = Node {
             kind,
-            start,
-            end: event.end.max(start),
-            line,
-            next: index + 1,
+            start: Index::of(start),
+            end: Index::of(event.end.max(start)),
+            line: Index::of(line),
+            next: Index::of(index + 1),
             text: event.text,
             tag: event.tag,
             implicit: event.implicit,
@@ -177,8 +217,8 @@ impl<'a> Tree<'a> {
     fn close(&mut self, end: usize) {
         let next = self.nodes.len();
         if let Some(node) = self.open.pop().and_then(|(index, _)| self.nodes.get_mut(index)) {
-            node.next = next;
-            node.end = end;
+            node.next = Index::of(next);
+            node.end = Index::of(end);
         }
     }
 }
