@@ -15,6 +15,8 @@ const CREATOR: &str = "arn:aws:iam::111122223333:role/provisioner";
 const CONFIGURATION: &str = "
 clusterCreator:
   arn: arn:aws:iam::111122223333:role/infra/provisioner
+policy:
+  privileged: ['111122223333']
 ";
 /// What is promised.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -126,4 +128,18 @@ fn an_aws_auth_that_is_made_anew_and_demotes_the_creator_is_put_right_at_once() 
     let manifest = file(&manifest.to_string());
     world.kubectl(&["replace", "--force", "--filename", manifest.path().to_str().unwrap()]);
     is_admin_again(&world, "after aws-auth is made anew");
+}
+
+#[test]
+fn an_entry_for_the_creators_whole_account_does_not_demote_it() {
+    let world = world();
+    world.patch_aws_auth("kubectl-edit", &json!({"mapAccounts": format!("- '{ACCOUNT}'\n")}));
+    is_admin_again(&world, "after an edit of mapAccounts");
+}
+
+#[test]
+fn a_mapping_of_the_creators_whole_account_does_not_demote_it() {
+    let world = world();
+    world.map("account", &json!({"accountId": ACCOUNT}));
+    is_admin_again(&world, "beside its whole account");
 }

@@ -10,11 +10,11 @@
 mod common;
 
 use aws_auth::arn::Principal;
-use aws_auth::mapping::{MappingType, RawSpec};
+use aws_auth::mapping::{Mapping, MappingType, RawSpec};
 use aws_auth::plan::{ChangeKind, HoldReason, Outcome, RefusalRule, StillMapped};
 use aws_auth::settings::{AuthenticationMode, ClusterCreator, Mode, SYSTEM_MASTERS};
 use aws_auth::{Key, Timestamp};
-use common::{World, adopting, aws_auth, mapping, node, plan, raw, role, undecodable};
+use common::{World, adopting, aws_auth, mapping, node, plan, raw, role, served, undecodable};
 
 const FOREIGN: &str = "# who may in\n- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes] # from eksctl\n- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups:\n    - system:masters\n";
 
@@ -412,6 +412,27 @@ fn the_creators_binding_is_written_out_and_put_back_where_ensure_asks_for_it() {
     world.edit(Key::MapRoles, |text| text.replace("- \"system:masters\"", "- \"view\""));
     world.settle();
     assert_eq!(world.roles(), whole);
+}
+
+#[test]
+fn an_entry_for_the_creators_whole_account_comes_with_its_binding() {
+    // The authenticator asks no further where aws-auth lets the account in, and so never sees the hidden binding.
+    let account = "- \"111122223333\"\n";
+    let mut world = World::with(aws_auth(&[("mapRoles", FOREIGN), ("mapAccounts", account)]));
+    world.settings.creator = Some(creator(false));
+    world.settle();
+    assert_eq!(world.served(Key::MapRoles)[2].groups, [SYSTEM_MASTERS]);
+
+    let mut world = foreign();
+    world.settings.creator = Some(creator(false));
+    let raw = RawSpec { account_id: Some("111122223333".into()), ..RawSpec::default() };
+    world.mappings.push(mapping("account", 1, raw));
+    let privileged = world.mappings[0].spec.as_ref().unwrap().principal().key();
+    world.settings.policy.privileged.insert(privileged);
+    let mappings: Vec<&Mapping> = world.mappings.iter().collect();
+    let written = plan(&mappings, &world.aws_auth, &world.settings).write.unwrap();
+    assert_eq!(served(&written, Key::MapAccounts).len(), 1);
+    assert_eq!(served(&written, Key::MapRoles)[2].groups, [SYSTEM_MASTERS], "in the same write");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The cluster creator's binding: put back where an entry demotes the creator, written out where `ensure` asks for it.
 //!
-//! The binding itself is hidden on EKS, and any entry for the creator's ARN overrides it (contract, "Matching"): no
-//! entry is fine, a demoting entry is the lockout.
+//! The binding itself is hidden on EKS, and whatever aws-auth says of the creator overrides it: an entry for its ARN, and
+//! an entry for its account too, because the reader asks the next source only when aws-auth lets nobody in. Neither is
+//! fine; a demoting entry is the lockout, and so is the account's without an entry of the creator's own.
 
 use crate::arn::{Principal, PrincipalKey};
 use crate::entry::{Entry, Key};
@@ -32,13 +33,20 @@ pub(super) fn pin(
             parts.push(Part { ends: owner, ..binding(creator, &principal, Some(at), at.key) });
         }
     }
-    if present.is_empty() && creator.ensure {
+    if present.is_empty() && (creator.ensure || account_enters(creator, items, parts)) {
         let key = match creator.principal {
             Principal::User { .. } => Key::MapUsers,
             Principal::Role { .. } | Principal::Account(_) => Key::MapRoles,
         };
         parts.push(binding(creator, &principal, None, key));
     }
+}
+
+/// Whether the creator's whole account is in aws-auth, or about to be.
+fn account_enters(creator: &ClusterCreator, items: &Items<'_>, parts: &[Part<'_>]) -> bool {
+    let account = Principal::Account(creator.principal.account().clone()).key();
+    items.of_principal(PrincipalHash::of(&account), &account).next().is_some()
+        || parts.iter().any(|part| part.principal == account && part.after.is_some())
 }
 
 fn binding<'a>(creator: &ClusterCreator, principal: &PrincipalKey, at: Option<At>, key: Key) -> Part<'a> {
