@@ -12,13 +12,12 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use control_plane::Authenticator;
 use control_plane::parts::{self, Part};
+use control_plane::{Authenticator, Folder};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
-use tempfile::TempDir;
 
 /// What tokens are signed for: `sts.us-east-1.amazonaws.com`.
 const STS: &str = "sts.us-east-1.amazonaws.com";
@@ -37,7 +36,7 @@ pub struct Caller {
 /// The stand-in; it ends with the process.
 pub struct Aws {
     address: SocketAddr,
-    certificates: TempDir,
+    certificates: Folder,
     known: Arc<Mutex<Known>>,
 }
 
@@ -184,8 +183,8 @@ impl Aws {
 }
 
 /// A certificate for STS that vouches for itself. The authenticator can make one for any host.
-fn certificates() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn certificates() -> Folder {
+    let folder = Folder::new().unwrap();
     let generated = folder.path().join("kubeconfig");
     let server = json!({"hostname": STS, "stateDir": folder.path(), "generateKubeconfig": generated});
     let config = folder.path().join("config.json");

@@ -20,3 +20,4 @@ mod process;
 pub use authenticator::Authenticator;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
+pub use process::Folder;

@@ -90,15 +90,20 @@ impl Server {
     }
 }
 
-/// A new folder that nobody else can read, removed with all that is in it.
+/// A new folder that nobody else can read, removed with all that is in it when it is dropped or its process ends,
+/// however that ends: a `static` is never dropped.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub struct Folder {
     path: PathBuf,
     _watcher: Watcher,
 }
 
 impl Folder {
-    pub(crate) fn new() -> Result<Self, Error> {
+    /// Makes one among the temporary files.
+    ///
+    /// # Errors
+    /// When it cannot be made, or the watcher that removes it not started.
+    pub fn new() -> Result<Self, Error> {
         let folder = tempfile::Builder::new()
             .prefix("control-plane-")
             .tempdir()
@@ -108,7 +113,9 @@ impl Folder {
         Ok(Self { path: folder.keep(), _watcher: watcher })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }
