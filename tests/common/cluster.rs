@@ -308,6 +308,13 @@ impl Cluster {
         }
     }
 
+    /// Writes aws-auth's data over whatever stands there, as careless clients do.
+    pub fn overwrite_aws_auth(&self, client: &str, data: &BTreeMap<String, String>) {
+        let params = PatchParams { field_manager: Some(client.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(json!({"data": data}));
+        wait(self.config_maps().patch("aws-auth", &params, &patch)).unwrap();
+    }
+
     /// Deletes aws-auth.
     pub fn delete_aws_auth(&self) {
         wait(self.config_maps().delete("aws-auth", &DeleteParams::default())).unwrap();
@@ -387,7 +394,8 @@ impl Cluster {
         Api::all_with(self.client(), &ApiResource::erase::<IamMapping>(&()))
     }
 
-    fn config_maps(&self) -> Api<ConfigMap> {
+    /// `ConfigMaps` beside aws-auth, and itself.
+    pub fn config_maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client(), "kube-system")
     }
 }

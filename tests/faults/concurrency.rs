@@ -1,15 +1,103 @@
 //! Several who believe that they lead.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use aws_auth::{Entry, Key};
 use k8s_openapi::api::coordination::v1::LeaseSpec;
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::common::{Fate, Fault, Process, arn, check, eventually, role, send_signal, wait, within};
-use crate::world::{World, promised};
+use crate::common::{
+    Cluster, Fate, Fault, Process, Version, arn, check, eventually, role, send_signal, wait, within,
+};
+use crate::world::{OWNED, World, promised, scaled};
+
+/// An entry as eksctl writes it: the whole list is written anew, in its own order of fields, without comments.
+fn as_eksctl_does(entries: &[Entry]) -> String {
+    let rows: Vec<Value> = entries
+        .iter()
+        .map(|entry| json!({"groups": entry.groups, "rolearn": entry.arn, "username": entry.username}))
+        .collect();
+    serde_saphyr::to_string(&rows).unwrap()
+}
+
+/// Adds an entry of its own, in the place of the one before.
+fn write_as_eksctl(cluster: &Cluster, n: usize) {
+    cluster.edit_aws_auth("eksctl", |data| {
+        let object = ConfigMap { data: Some(data.clone()), ..ConfigMap::default() };
+        let mut entries = Version { number: 0, object: Some(object) }.entries(Key::MapRoles);
+        entries.retain(|entry| !entry.username.starts_with("eksctl-"));
+        let username = format!("eksctl-{n}");
+        entries.push(Entry { arn: arn(&username), username, groups: vec!["theirs".to_owned()] });
+        data.insert("mapRoles".to_owned(), as_eksctl_does(&entries));
+    });
+}
+
+/// Puts a node group's role at the end, where it is not there.
+fn write_as_node_groups(cluster: &Cluster, n: usize) {
+    cluster.edit_aws_auth("node-group-controller", |data| {
+        let text = data.get_mut("mapRoles").unwrap();
+        let name = format!("node-group-{}-role", n % 50);
+        if !text.contains(&arn(&name)) {
+            let entry = json!([{"rolearn": arn(&name), "username": name}]);
+            text.push_str(&serde_saphyr::to_string(&entry).unwrap());
+        }
+    });
+}
+
+#[test]
+fn s42_three_other_writers_lose_nothing_by_our_hand_and_ours_is_right_in_the_end() {
+    const TICK: Duration = Duration::from_millis(100);
+    const OURS: usize = 100;
+    let (world, mut operator) = World::running();
+    let all: Vec<(String, Value)> = (0..OURS - OWNED)
+        .map(|n| format!("dev-{n}"))
+        .map(|name| (name.clone(), role(&name, &["developers"])))
+        .collect();
+    world.cluster.apply_all(&all);
+    world.until_all_applied(&operator, OURS);
+    let (cluster, over, careless) = (&world.cluster, AtomicBool::new(false), AtomicUsize::new(0));
+    let stale = cluster.aws_auth().unwrap().data.unwrap();
+    let (since, lasts) = (Instant::now(), scaled(Duration::from_mins(10)));
+    let tick = |write: &dyn Fn(usize)| {
+        for n in 0.. {
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            write(n);
+            thread::sleep(TICK);
+        }
+    };
+    thread::scope(|all| {
+        all.spawn(|| tick(&|n| write_as_eksctl(cluster, n)));
+        all.spawn(|| tick(&|n| write_as_node_groups(cluster, n)));
+        all.spawn(|| {
+            tick(&|_| {
+                // Over whatever stands there, from a copy of long ago.
+                cluster.overwrite_aws_auth("careless", &stale);
+                careless.fetch_add(1, Ordering::Relaxed);
+            });
+        });
+        while since.elapsed() < lasts {
+            let name = format!("dev-{}", fastrand::usize(..OURS - OWNED));
+            cluster.apply(&name, &role(&name, &[&format!("round-{}", fastrand::u16(..))]));
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    let took = since.elapsed();
+    let audit = world.settle(&mut operator);
+    println!("{} versions, {} ours, {careless:?} careless", audit.versions.len(), audit.writes());
+    assert_eq!(audit.ours.len(), OURS);
+    // The bucket's five, one for each second that it took, and those before and after.
+    let seconds = took.as_secs_f64() / scaled(Duration::from_secs(1)).as_secs_f64();
+    #[allow(clippy::cast_precision_loss, reason = "some hundreds")]
+    let writes = audit.writes() as f64;
+    assert!(writes <= 10.0 + seconds, "{writes} writes in {seconds} s");
+}
 
 fn until_it_leads(operator: &Process) {
     within(promised(Duration::from_secs(30)), "there is a leader", || {

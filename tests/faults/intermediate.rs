@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aws_auth::Key;
+use serde_json::json;
 
 use crate::common::{Answer, Call, Cluster, Fate, Fault, Process, arn, check, eventually, role, send_signal};
 use crate::world::{OWNED, World, count};
@@ -44,7 +45,9 @@ fn start_after_a_kill(world: &World) -> Process {
 /// What is created, changed and deleted in round `n` of a series.
 struct Change {
     name: &'static str,
-    make: fn(&Cluster, &str),
+    /// What has to be so before.
+    prepare: fn(&World, &str),
+    make: fn(&World, &str),
     is_made: fn(&Cluster, &str) -> bool,
 }
 
@@ -52,21 +55,51 @@ fn has_groups(cluster: &Cluster, name: &str, groups: &[&str]) -> bool {
     cluster.role(&arn(name)).is_some_and(|entry| entry.groups == groups)
 }
 
-const CHANGES: [Change; 3] = [
+const CHANGES: [Change; 5] = [
     Change {
         name: "create",
-        make: |cluster, n| cluster.apply(&format!("new-{n}"), &role(&format!("new-{n}"), &["developers"])),
+        prepare: |_, _| {},
+        make: |world, n| {
+            world.cluster.apply(&format!("new-{n}"), &role(&format!("new-{n}"), &["developers"]));
+        },
         is_made: |cluster, n| has_groups(cluster, &format!("new-{n}"), &["developers"]),
     },
     Change {
         name: "change",
-        make: |cluster, n| cluster.apply("owned-1", &role("owned-1", &[n])),
+        prepare: |_, _| {},
+        make: |world, n| world.cluster.apply("owned-1", &role("owned-1", &[n])),
         is_made: |cluster, n| has_groups(cluster, "owned-1", &[n]),
     },
     Change {
         name: "delete",
-        make: |cluster, n| cluster.delete(&format!("more-{n}")),
+        prepare: |_, _| {},
+        make: |world, n| world.cluster.delete(&format!("more-{n}")),
         is_made: |cluster, n| cluster.role(&arn(&format!("more-{n}"))).is_none(),
+    },
+    Change {
+        name: "restore",
+        prepare: |world, _| world.until_kept(),
+        make: |world, _| world.cluster.delete_aws_auth(),
+        is_made: |cluster, _| {
+            cluster.role(&arn("break-glass")).is_some() && cluster.role(&arn("owned-2")).is_some()
+        },
+    },
+    Change {
+        name: "approve",
+        prepare: |world, n| {
+            world.cluster.apply(
+                "owned-node",
+                &json!({"arn": arn("owned-node"), "type": "EC2_LINUX", "description": n}),
+            );
+            world.cluster.until("owned-node", "Applied");
+            world.cluster.delete("owned-node");
+            world.until_held();
+        },
+        make: |world, _| {
+            let held = world.until_held();
+            world.approve(held["held"][0]["hash"].as_str().unwrap());
+        },
+        is_made: |cluster, _| cluster.role(&arn("owned-node")).is_none(),
     },
 ];
 
@@ -74,12 +107,14 @@ const CHANGES: [Change; 3] = [
 /// Returns how many there were.
 fn crash_while_running(world: &World, operator: &mut Process, change: &Change) -> usize {
     for nth in 0.. {
+        let n = nth.to_string();
+        (change.prepare)(world, &n);
+        world.until_quiet(operator);
         let target = Target::default();
         target.is(operator);
         let on_its_account = |call: &Call| !call.is_about_the_lease() && call.verb != "watch";
         let crash = world.proxy.inject(Fault::when(on_its_account, target.killed_after()).after(nth).once());
-        let n = nth.to_string();
-        (change.make)(&world.cluster, &n);
+        (change.make)(world, &n);
         eventually("it is made, or its maker is dead", || {
             let over = !operator.runs() || (change.is_made)(&world.cluster, &n);
             check(over, || world.cluster.text(Key::MapRoles))
@@ -101,22 +136,27 @@ fn crash_while_running(world: &World, operator: &mut Process, change: &Change) -
     unreachable!()
 }
 
+/// One of ten alike.
+fn is_read_of_a_checkpoint(call: &Call) -> bool {
+    call.verb == "get" && call.name.as_deref().is_some_and(|name| name.starts_with("aws-auth-checkpoint-"))
+}
+
 /// The same with the changes made while no operator runs, counting from its start.
 fn crash_while_starting(world: &World, operator: &mut Process) -> usize {
     for nth in 0.. {
         operator.signal("KILL");
         until_it_has_ended(operator);
         let n = format!("start-{nth}");
-        (CHANGES[0].make)(&world.cluster, &n);
-        (CHANGES[1].make)(&world.cluster, &n);
+        (CHANGES[0].make)(world, &n);
+        (CHANGES[1].make)(world, &n);
         // The brake lets ten removals through; they ride along with every second start.
         if nth % 2 == 1 {
-            (CHANGES[2].make)(&world.cluster, &nth.to_string());
+            (CHANGES[2].make)(world, &nth.to_string());
         }
         let target = Target::default();
         let waits = target.clone();
         let crash = Fault::when(
-            |call| !call.is("update", "leases"),
+            |call| !call.is("update", "leases") && !is_read_of_a_checkpoint(call),
             Fate::ask(move |_| {
                 eventually("it is known whom to kill", || {
                     check(waits.0.load(Ordering::SeqCst) > 0, || "not yet".to_owned())
@@ -217,6 +257,44 @@ fn s03_a_crash_right_after_a_removal_is_followed_by_no_second_one() {
     let mut operator = start_after_a_kill(&world);
     world.until_all_applied(&operator, OWNED - 1);
     assert_eq!(world.settle(&mut operator).writes(), before + 1);
+}
+
+#[test]
+fn s04_a_crash_between_a_checkpoint_and_a_write_leaves_a_ring_of_checkpoints_and_loses_nothing() {
+    const RING: usize = 10;
+    let (world, mut operator) = World::running();
+    let keeps = |call: &Call| {
+        let checkpoint = call.name.as_deref().is_some_and(|name| name.starts_with("aws-auth-checkpoint-"));
+        call.is_write() && call.resource == "configmaps" && checkpoint
+    };
+    for n in 0..4 {
+        world.until_quiet(&operator);
+        let target = Target::default();
+        target.is(&operator);
+        // Once it is kept, and before it is.
+        let fate = if n % 2 == 0 {
+            target.killed_after()
+        } else {
+            Fate::ask(move |_| {
+                target.signal("KILL");
+                Fate::Drop
+            })
+        };
+        let crash = world.proxy.inject(Fault::when(keeps, fate).once());
+        let name = format!("dev-{n}");
+        world.cluster.apply(&name, &role(&name, &["developers"]));
+        until_it_has_ended(&mut operator);
+        crash.lift();
+        operator = start_after_a_kill(&world);
+        world.cluster.until(&name, "Applied");
+    }
+    for n in 0..RING + 2 {
+        world.cluster.apply("owned-1", &role("owned-1", &[&format!("round-{n}")]));
+        world.cluster.until("owned-1", "Applied");
+        world.until_kept();
+    }
+    world.settle(&mut operator);
+    assert!((2..=RING).contains(&world.checkpoints().len()), "{:#?}", world.checkpoints());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+const SCENARIOS: usize = 62;
 const PAGE: &str = include_str!("../../docs/faults.md");
 
 /// The tests of this binary by the number in their names, with their files.
@@ -36,4 +37,5 @@ fn every_scenario_has_one_line_and_one_test() {
     }
     assert_eq!(lines, tests());
     assert!(lines.values().all(|lines| lines.len() == 1), "{lines:#?}");
+    assert_eq!(lines.keys().copied().collect::<Vec<_>>(), (1..=SCENARIOS).collect::<Vec<_>>());
 }

@@ -7,15 +7,17 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
+use kube::api::ListParams;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use crate::auditor::{Audit, Auditor, Item, condition};
-use crate::common::{Cluster, EKSCTL_ROLES, Metrics, Process, Proxy, arn, check, file, role, within};
+use crate::auditor::{APPROVE, Audit, Auditor, Item, condition};
+use crate::common::{Cluster, EKSCTL_ROLES, Metrics, Process, Proxy, arn, check, file, role, wait, within};
 
 pub const OWNED: usize = 20;
 pub const FOREIGN: usize = 20;
 
+const HELD: &str = "aws-auth.dev/held";
 /// What two busy cores may add to anything.
 const SLACK: Duration = Duration::from_secs(10);
 /// So many resyncs without a write is what stable means.
@@ -118,16 +120,23 @@ impl World {
 
     /// The same with another kubeconfig.
     pub fn launch_through(&self, kubeconfig: &Path) -> Process {
-        self.launch_as(kubeconfig, &[])
+        self.launch_as(kubeconfig, *SCALE, &[])
     }
 
     /// The same with further arguments.
     pub fn launch_with(&self, arguments: &[&str]) -> Process {
-        self.launch_as(self.proxy.kubeconfig(), arguments)
+        self.launch_as(self.proxy.kubeconfig(), *SCALE, arguments)
     }
 
-    fn launch_as(&self, kubeconfig: &Path, arguments: &[&str]) -> Process {
-        let (scale, config) = (SCALE.to_string(), self.config.path().to_str().unwrap());
+    /// One for which time passes ten times as fast as for the others, for what takes a quarter of an hour.
+    pub fn start_hasty(&self) -> Process {
+        let operator = self.launch_as(self.proxy.kubeconfig(), *SCALE / 10.0, &[]);
+        operator.until_ready();
+        operator
+    }
+
+    fn launch_as(&self, kubeconfig: &Path, scale: f64, arguments: &[&str]) -> Process {
+        let (scale, config) = (scale.to_string(), self.config.path().to_str().unwrap());
         let arguments = [&["--time-scale", &scale, "--config", config], arguments].concat();
         Process::launch(kubeconfig, &arguments)
     }
@@ -167,6 +176,55 @@ impl World {
         thread::sleep(Duration::from_millis(60));
         let after = look()?;
         check(before == after && after.1 == 0, || format!("{before:?} {after:?}"))
+    }
+
+    /// Waits until a checkpoint of aws-auth as it stands is kept.
+    #[track_caller]
+    pub fn until_kept(&self) {
+        within(promised(Duration::from_mins(1)), "a checkpoint of this version", || {
+            let entries = self.audit().last().reading.items().len();
+            let newest = self.checkpoints().into_iter().max_by_key(|header| header["number"].as_u64());
+            check(newest.as_ref().is_some_and(|newest| newest["entries"] == entries), || {
+                format!("{entries}, {newest:?}")
+            })
+        });
+    }
+
+    /// What every checkpoint says of itself.
+    pub fn checkpoints(&self) -> Vec<Value> {
+        let slots = wait(self.cluster.config_maps().list(&ListParams::default())).unwrap();
+        let headers = slots
+            .items
+            .into_iter()
+            .filter_map(|slot| slot.metadata.annotations?.remove("aws-auth.dev/checkpoint"));
+        headers.map(|header| serde_json::from_str(&header).unwrap()).collect()
+    }
+
+    /// What is held, as it is published.
+    #[track_caller]
+    pub fn until_held(&self) -> Value {
+        within(promised(Duration::from_secs(30)), "what is held is published", || {
+            let held = self.cluster.aws_auth().and_then(|object| object.metadata.annotations?.remove(HELD));
+            let held = held.map(|held| serde_json::from_str::<Value>(&held).unwrap());
+            held.filter(|held| held["held"][0]["hash"].is_string())
+                .ok_or_else(|| format!("{:?}", self.cluster.events("aws-auth")))
+        })
+    }
+
+    /// Lets through what has this hash.
+    pub fn approve(&self, hash: &str) {
+        self.cluster.change_aws_auth("jane", |object| {
+            object.metadata.annotations.get_or_insert_default().insert(APPROVE.to_owned(), hash.to_owned());
+        });
+    }
+
+    /// Waits until an approval has been looked at: then it is taken off.
+    #[track_caller]
+    pub fn until_answered(&self) {
+        within(promised(Duration::from_secs(30)), "the approval is answered", || {
+            let annotations = self.cluster.aws_auth().unwrap().metadata.annotations.unwrap_or_default();
+            check(!annotations.contains_key(APPROVE), || format!("{annotations:?}"))
+        });
     }
 
     /// Waits until an ARN has an entry, or has none.

@@ -108,27 +108,3 @@ fn the_brake_remembers_over_a_restart() {
     });
     assert!(cluster.role(&arn("ours-3")).is_some());
 }
-
-#[test]
-fn a_client_that_keeps_changing_an_entry_of_ours_is_named_and_fought_slowly() {
-    let cluster = Cluster::take();
-    cluster.create_eksctl_aws_auth();
-    let _operator = InProcess::start(&cluster);
-    cluster.apply("ours", &role("ours", &["developers"]));
-    cluster.until("ours", "Applied");
-    let right = cluster.text(Key::MapRoles);
-    for round in 0..5 {
-        cluster.edit_aws_auth("terraform", |data| {
-            data.insert("mapRoles".to_owned(), right.replace("developers", "others"));
-        });
-        eventually("it is put back", || {
-            let text = cluster.text(Key::MapRoles);
-            check(text == right, || format!("round {round}: {text}"))
-        });
-    }
-    cluster.edit_aws_auth("terraform", |data| {
-        data.insert("mapRoles".to_owned(), right.replace("developers", "others"));
-    });
-    let held = cluster.until("ours", "Contended");
-    assert!(held.to_string().contains("terraform"), "{held}");
-}

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aws_auth::Key;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::common::{Cluster, EKSCTL_ROLES, InProcess, Process, arn, check, eventually, file, role, wait};
@@ -60,39 +60,6 @@ fn until_text(cluster: &Cluster, text: &str) {
 }
 
 #[test]
-fn a_key_that_no_longer_parses_is_restored_and_the_broken_text_is_kept() {
-    let (cluster, operator, text) = prepare();
-    cluster.edit_aws_auth("careless", |data| {
-        data.insert("mapRoles".to_owned(), BROKEN.to_owned());
-    });
-    until_text(&cluster, &text);
-    let kept = wait(kube_system(&cluster).get("aws-auth-checkpoint-broken")).unwrap();
-    assert_eq!(kept.data.unwrap()["mapRoles"], BROKEN);
-    cluster.until_event("aws-auth", &["Restored", "line 3", "careless", "aws-auth-checkpoint-broken"]);
-    eventually("it is counted", || {
-        let count = operator.metrics().get("aws_auth_restored_parts_total{what=\"key\"}");
-        check(count == 1, || count.to_string())
-    });
-}
-
-#[test]
-fn a_deleted_aws_auth_comes_back_with_what_was_foreign_and_without_what_was_revoked_meanwhile() {
-    let (cluster, _operator, text) = prepare();
-    delete_aws_auth(&cluster);
-    cluster.delete("two");
-    eventually("aws-auth is back", || {
-        let roles = cluster.aws_auth().and_then(|object| object.data?.remove("mapRoles")).unwrap_or_default();
-        check(
-            roles.starts_with(EKSCTL_ROLES) && roles.contains("role/one") && !roles.contains("role/two"),
-            || roles,
-        )
-    });
-    assert!(text.contains("role/two"));
-    cluster.until_event("aws-auth", &["Restored", "deleted"]);
-    assert!(cluster.role(&arn("two")).is_none());
-}
-
-#[test]
 fn an_aws_auth_emptied_or_deleted_while_the_operator_was_down_is_restored_when_it_is_back() {
     let (cluster, operator, text) = prepare();
     drop(operator);
@@ -136,36 +103,6 @@ fn where_the_configuration_says_hold_nothing_is_restored_and_conditions_say_so()
     cluster.create_aws_auth(&[("mapRoles", BROKEN)]);
     cluster.until("one", "TargetMalformed");
     assert_eq!(cluster.text(Key::MapRoles), BROKEN);
-}
-
-#[test]
-fn checkpoints_of_another_cluster_or_damaged_ones_are_never_restored_from() {
-    let (cluster, operator, _) = prepare();
-    drop(operator);
-    let slots = wait(kube_system(&cluster).list(&ListParams::default())).unwrap();
-    for mut slot in slots {
-        let name = slot.metadata.name.clone().unwrap();
-        let Some(header) =
-            slot.metadata.annotations.as_mut().and_then(|all| all.get_mut("aws-auth.dev/checkpoint"))
-        else {
-            continue;
-        };
-        let mut forged: serde_json::Value = serde_json::from_str(header).unwrap();
-        if name.ends_with('0') || name.ends_with('2') {
-            forged["cluster"] = json!("00000000-0000-0000-0000-000000000001");
-        } else {
-            slot.binary_data.as_mut().unwrap().values_mut().for_each(|bytes| bytes.0.truncate(20));
-        }
-        *header = forged.to_string();
-        wait(kube_system(&cluster).replace(&name, &PostParams::default(), &slot)).unwrap();
-    }
-    delete_aws_auth(&cluster);
-    let _operator = InProcess::start(&cluster);
-    cluster.until("one", "Applied");
-    eventually("aws-auth has the mappings alone", || {
-        let text = cluster.text(Key::MapRoles);
-        check(text.contains("role/one") && text.contains("role/two") && !text.contains("nodes"), || text)
-    });
 }
 
 fn ask_for(cluster: &Cluster, version: &str) {

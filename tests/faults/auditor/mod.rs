@@ -7,7 +7,7 @@ mod journal;
 mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_auth_operator::api::IamMapping;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -21,6 +21,8 @@ pub use reading::{Item, Reading};
 
 /// For so long after a change what it replaced may still be written: it was on its way.
 const GRACE: Duration = Duration::from_secs(2);
+/// Where a person lets something through.
+pub const APPROVE: &str = "aws-auth.dev/approve";
 const NODES: &str = "system:nodes";
 /// Values that only principals on the list may have.
 const PRIVILEGED: [&str; 3] = ["system:", "eks:", "cluster-admins"];
@@ -47,6 +49,7 @@ pub struct Audit {
 /// One version.
 pub struct Version {
     pub number: u64,
+    pub at: Instant,
     pub is_ours: bool,
     pub reading: Reading,
 }
@@ -55,10 +58,14 @@ pub struct Version {
 #[derive(Default)]
 struct Ledger {
     ours: BTreeSet<Item>,
+    /// Whose entries were ours at some time: key and ARN.
+    once_ours: BTreeSet<(&'static str, String)>,
     /// When we removed an entry of an ARN last.
     removed: BTreeMap<String, u64>,
     /// Every item that somebody else wrote.
     foreign: BTreeSet<Item>,
+    /// Somebody let what was held through.
+    approved: bool,
     violations: Vec<String>,
 }
 
@@ -100,8 +107,10 @@ impl Auditor {
         let mut versions: Vec<Version> = Vec::new();
         for Seen { number, at, object, gone, listed: _ } in seen {
             let reading = Reading::of((!gone).then_some(&object));
+            ledger.approved |=
+                object.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(APPROVE));
             let is_ours = ours.contains(&number) || self.everything_is_ours && !versions.is_empty();
-            let version = Version { number, is_ours, reading };
+            let version = Version { number, at, is_ours, reading };
             let stood = |wish: &&Wish| wish.stood(number, at, GRACE);
             let wishes: Vec<&Wish> = journal.wishes.iter().filter(stood).collect();
             match versions.last() {
@@ -109,7 +118,7 @@ impl Auditor {
                     ledger.our_write(before, &version, &wishes, &self.privileged, &journal);
                 }
                 None if is_ours => {
-                    let nothing = Version { number: 0, is_ours: false, reading: Reading::of(None) };
+                    let nothing = Version { number: 0, at, is_ours: false, reading: Reading::of(None) };
                     ledger.our_write(&nothing, &version, &wishes, &self.privileged, &journal);
                 }
                 _ => ledger.foreign_write(&version),
@@ -184,6 +193,12 @@ impl Ledger {
             };
             kept.extend(same.or_else(anew).cloned());
         }
+        // Somebody's old copy brings back what was ours when it was made.
+        let again = |item: &&Item| {
+            let known = self.once_ours.contains(&(item.key, item.arn.clone()));
+            known && !self.foreign.contains(*item)
+        };
+        kept.extend(items.iter().filter(again).cloned());
         self.ours = kept;
         self.foreign.extend(items.into_iter().filter(|item| !self.ours.contains(item)));
     }
@@ -205,7 +220,9 @@ impl Ledger {
         if !before.reading.admins.is_empty() && after.reading.admins.is_empty() {
             self.violation("I1", number, "the last admin is gone");
         }
-        if before.reading.beside != after.reading.beside {
+        // What is broken, deleted or emptied comes back from the last good state.
+        let damaged = before.reading.is_damaged();
+        if before.reading.beside != after.reading.beside && !damaged {
             let what = format!("{:?} became {:?}", before.reading.beside, after.reading.beside);
             self.violation("I2", number, &what);
         }
@@ -220,14 +237,18 @@ impl Ledger {
             let changed = added.iter().any(|new| new.arn == item.arn);
             if !changed {
                 self.removed.insert(item.arn.clone(), number);
+                self.once_ours.remove(&(item.key, item.arn.clone()));
             }
-            let node = item.groups.contains(NODES);
+            let node = item.groups.contains(NODES) && !self.approved;
             let still = || new.iter().any(|new| new.arn == item.arn && new.groups.contains(NODES));
             if node && !still() {
                 self.violation("I1", number, &format!("a node entry is gone: {}", item.text));
             }
         }
         for item in added {
+            if damaged && self.foreign.contains(&item) {
+                continue;
+            }
             if !wishes.iter().any(|wish| wish.is(&item)) {
                 self.violation("I3", number, &format!("nobody asked for this: {}", item.text));
             }
@@ -242,7 +263,12 @@ impl Ledger {
             {
                 self.violation("I4", number, &format!("this came back: {}", item.text));
             }
+            self.once_ours.insert((item.key, item.arn.clone()));
             ours.insert(item);
+        }
+        if damaged {
+            self.ours = ours;
+            return;
         }
         let kept = |items: &[Item], ours: &BTreeSet<Item>| -> Vec<Item> {
             items.iter().filter(|item| !ours.contains(item)).cloned().collect()

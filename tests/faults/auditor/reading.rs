@@ -76,6 +76,11 @@ impl Reading {
         reading
     }
 
+    /// Whether it is not there, has a key that nobody can read, or no entry at all.
+    pub fn is_damaged(&self) -> bool {
+        self.items().is_empty() || self.keys.keys().any(|key| !self.parses(key))
+    }
+
     /// Every item, in order.
     pub fn items(&self) -> Vec<Item> {
         self.keys.values().flat_map(KeyReading::items).collect()
