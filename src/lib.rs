@@ -12,4 +12,4 @@ pub mod config;
 mod controller;
 pub mod telemetry;
 
-pub use controller::{BadTimeScale, Operator, OperatorError, Options, TimeScale};
+pub use controller::{BadTimeScale, Clock, Operator, OperatorError, Options, Replica, TimeScale};

@@ -14,8 +14,30 @@ use serde_json::{Value, json};
 use crate::watch::Watch;
 use crate::world::{GROUP, TWIN_GROUP, TWIN_NAMESPACE, World, aws_auth_path, config_maps};
 
-/// Between two samples: long enough that everything has gone to sleep.
-const PAUSE: Duration = Duration::from_secs(2);
+/// What somebody does to aws-auth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Damage {
+    /// A key does not parse any more.
+    Malformed,
+    /// It is gone.
+    Deleted,
+    /// No key has an entry.
+    Emptied,
+}
+
+impl Damage {
+    /// aws-auth with it; `None` where there is none left.
+    fn of(self, whole: &ConfigMap) -> Option<ConfigMap> {
+        let mut damaged = whole.clone();
+        let texts = damaged.data.iter_mut().flat_map(|data| data.values_mut());
+        match self {
+            Self::Malformed => texts.for_each(|text| text.push_str("  - broken: [\n")),
+            Self::Emptied => texts.for_each(|text| "[]\n".clone_into(text)),
+            Self::Deleted => return None,
+        }
+        Some(damaged)
+    }
+}
 
 /// A world with the watches that its hops are timed by.
 pub(crate) struct Hops<'a> {
@@ -25,11 +47,12 @@ pub(crate) struct Hops<'a> {
     twin_aws_auth: Watch<String>,
     twin: Value,
     writes: u32,
+    pause: Duration,
 }
 
 impl<'a> Hops<'a> {
-    /// Makes a twin of aws-auth as it stands.
-    pub(crate) async fn start(world: &'a World) -> anyhow::Result<Self> {
+    /// Makes a twin of aws-auth as it stands. The pause is between two samples.
+    pub(crate) async fn start(world: &'a World, pause: Duration) -> anyhow::Result<Self> {
         let ConfigMap { metadata, data, .. } = world.aws_auth().await?;
         let annotations = metadata.annotations;
         let metadata = json!({ "name": "aws-auth", "namespace": TWIN_NAMESPACE, "annotations": annotations });
@@ -38,7 +61,7 @@ impl<'a> Hops<'a> {
         let mut twin_aws_auth = world.watch_aws_auth(TWIN_NAMESPACE).await?;
         world.send(Method::POST, &config_maps(TWIN_NAMESPACE), &twin).await?;
         twin["metadata"]["resourceVersion"] = twin_aws_auth.next().await?.1.into();
-        Ok(Self { world, aws_auth, twins: world.watch_twins().await?, twin_aws_auth, twin, writes: 0 })
+        Ok(Self { world, aws_auth, twins: world.watch_twins().await?, twin_aws_auth, twin, writes: 0, pause })
     }
 
     /// A mapping is created until aws-auth, changed by the operator, is heard of. In milliseconds, like all of these.
@@ -88,6 +111,32 @@ impl<'a> Hops<'a> {
         Ok(milliseconds(heard - begun))
     }
 
+    /// aws-auth is damaged until it is heard of with all that it said before, to the byte.
+    pub(crate) async fn restore(&mut self, damage: Damage, client: &str) -> anyhow::Result<f64> {
+        self.quiet().await?;
+        let whole = self.world.aws_auth().await?;
+        let path = aws_auth_path(crate::world::NAMESPACE);
+        let begun = Instant::now();
+        match damage.of(&whole) {
+            Some(damaged) => {
+                // Whoever breaks it again and again would be fought more slowly.
+                let path = format!("{path}?fieldManager={client}");
+                self.world.send(Method::PUT, &path, &serde_json::to_value(damaged)?).await?;
+            }
+            None => self.world.send(Method::DELETE, &path, &json!({})).await?,
+        }
+        loop {
+            let (heard, version) = self.aws_auth.next().await?;
+            let now = self.world.aws_auth_if_any().await?;
+            let is_whole = |now: &ConfigMap| {
+                now.metadata.resource_version.as_ref() == Some(&version) && now.data == whole.data
+            };
+            if now.as_ref().is_some_and(is_whole) {
+                return Ok(milliseconds(heard - begun));
+            }
+        }
+    }
+
     /// A change of the twin, encoded.
     fn next_body(&mut self) -> anyhow::Result<Vec<u8>> {
         self.writes += 1;
@@ -97,7 +146,7 @@ impl<'a> Hops<'a> {
 
     /// Waits for the pause to be over. Nothing may come of the sample before it any more.
     async fn quiet(&mut self) -> anyhow::Result<()> {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(self.pause).await;
         self.twins.drain()?;
         let late = self.aws_auth.drain()?.len() + self.twin_aws_auth.drain()?.len();
         ensure!(late == 0, "aws-auth was written {late} times more than a change needs");

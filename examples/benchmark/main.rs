@@ -4,10 +4,14 @@
 //! `cargo run --release --example benchmark` builds the operator and measures everything; names of measurements
 //! measure those alone. Exits with 1 when a bound is missed.
 
+mod commands;
 mod hops;
 mod measure;
 mod operator;
+mod page;
+mod plot;
 mod report;
+mod sizes;
 mod watch;
 mod world;
 
@@ -29,24 +33,38 @@ struct Arguments {
     /// Write every sample to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the tables into docs/performance.md, and how the operator grows into docs/growth.svg. Only where everything
+    /// was measured.
+    #[arg(long, conflicts_with = "measurements")]
+    update_docs: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Measurement {
     /// The size of the release binary.
     Binary,
+    /// The command line on files, as whole processes.
+    Commands,
     /// One apply and one revoke on a small aws-auth.
     Single,
     /// 1,000 mappings created at once, what comes of them, and a quiet minute after.
     Burst,
-    /// One more apply when aws-auth holds 1,000 entries.
-    #[value(name = "1000")]
-    Thousand,
     /// One apply while thousands of statuses wait to be sent.
     Statuses,
-    /// A cold start with 5,000 mappings, and one more apply then.
+    /// A cold start, one more apply and what it asks of the API server, with 10 mappings.
+    #[value(name = "10")]
+    Ten,
+    /// The same with 100.
+    #[value(name = "100")]
+    Hundred,
+    /// The same with 1,000.
+    #[value(name = "1000")]
+    Thousand,
+    /// The same with 5,000.
     #[value(name = "5000")]
     FiveThousand,
+    /// A broken, a deleted and an emptied aws-auth until it is whole again.
+    Restores,
 }
 
 fn main() -> ExitCode {
@@ -69,29 +87,53 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     // One thread, like the operator: both share the machine with the API server.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut rows = Vec::new();
+    let (mut sizes, mut rows) = (Vec::new(), Vec::new());
     for measurement in measurements {
         eprintln!("{measurement:?}");
-        rows.extend(runtime.block_on(measurement.rows(&binary))?);
+        if let Some(mappings) = measurement.mappings() {
+            let (size, of_size) = runtime.block_on(sizes::size(&binary, mappings))?;
+            sizes.push(size);
+            rows.extend(of_size);
+        } else {
+            rows.extend(runtime.block_on(measurement.rows(&binary))?);
+        }
     }
-    let report = Report { machine: Machine::this(), rows };
+    let report = Report { machine: Machine::this(), sizes, rows };
     print!("{report}");
     if let Some(path) = &arguments.json {
         let json = serde_json::to_string_pretty(&report.json())?;
         fs::write(path, json).with_context(|| format!("write {}", path.display()))?;
     }
+    if arguments.update_docs {
+        page::update(&report)?;
+        plot::growth(&report.sizes)?;
+    }
     Ok(report.kept())
 }
 
 impl Measurement {
+    /// The size, where it is one.
+    fn mappings(self) -> Option<u32> {
+        match self {
+            Self::Ten => Some(10),
+            Self::Hundred => Some(100),
+            Self::Thousand => Some(1_000),
+            Self::FiveThousand => Some(5_000),
+            Self::Binary | Self::Commands | Self::Single | Self::Burst | Self::Statuses | Self::Restores => {
+                None
+            }
+        }
+    }
+
     async fn rows(self, binary: &Path) -> anyhow::Result<Vec<Row>> {
         match self {
             Self::Binary => Ok(vec![measure::size_of(binary)?]),
+            Self::Commands => commands::measure(binary),
             Self::Single => measure::single(binary).await,
             Self::Burst => measure::burst(binary).await,
-            Self::Thousand => measure::thousand(binary).await,
             Self::Statuses => measure::statuses(binary).await,
-            Self::FiveThousand => measure::five_thousand(binary).await,
+            Self::Restores => measure::restores(binary).await,
+            Self::Ten | Self::Hundred | Self::Thousand | Self::FiveThousand => Ok(Vec::new()),
         }
     }
 }

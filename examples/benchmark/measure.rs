@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use crate::hops::Hops;
+use crate::hops::{Damage, Hops};
 use crate::operator::Operator;
 use crate::report::{Bound, Row};
 use crate::world::{NAMESPACE, World, until_ready};
@@ -16,10 +16,12 @@ const SAMPLES: u32 = 20;
 /// What connects, compiles or caches something; not counted.
 const WARM_UP: u32 = 2;
 const IDLE: Duration = Duration::from_mins(1);
+/// Between two samples: long enough that everything has gone to sleep.
+const PAUSE: Duration = Duration::from_secs(2);
 /// The configuration that changes nothing.
-const DEFAULTS: &str = "mode: Enforce\n";
+pub(crate) const DEFAULTS: &str = "mode: Enforce\n";
 /// Mappings beyond those that a world was populated with.
-const MORE: u32 = 90_000;
+pub(crate) const MORE: u32 = 90_000;
 
 /// The release binary.
 pub(crate) fn size_of(binary: &Path) -> anyhow::Result<Row> {
@@ -38,7 +40,7 @@ pub(crate) async fn single(binary: &Path) -> anyhow::Result<Vec<Row>> {
         let world = World::start().await?;
         world.create_aws_auth().await?;
         let operator = populated(binary, &world, MAPPINGS).await?;
-        let mut hops = Hops::start(&world).await?;
+        let mut hops = Hops::start(&world, PAUSE).await?;
         for n in 0..WARM_UP + SAMPLES / WORLDS {
             let before = hops.floor(MORE + n).await?;
             let apply = hops.apply(MORE + n).await?;
@@ -111,32 +113,6 @@ pub(crate) async fn burst(binary: &Path) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// One more apply at 1,000 entries.
-pub(crate) async fn thousand(binary: &Path) -> anyhow::Result<Vec<Row>> {
-    let world = World::start().await?;
-    world.create_aws_auth().await?;
-    let operator = populated(binary, &world, 1_000).await?;
-    let row = one_more(&world, "1,000").await?;
-    operator.stop()?;
-    Ok(vec![row])
-}
-
-/// A cold start with 5,000 mappings and no aws-auth, and one more apply then.
-pub(crate) async fn five_thousand(binary: &Path) -> anyhow::Result<Vec<Row>> {
-    let world = World::start().await?;
-    let mut aws_auth = world.watch_aws_auth(NAMESPACE).await?;
-    let operator = populated(binary, &world, 5_000).await?;
-    let writes = count(aws_auth.drain()?.len())?;
-    let row = one_more(&world, "5,000").await?;
-    let peak = operator.peak_memory()?;
-    operator.stop()?;
-    Ok(vec![
-        Row::one("cold start, 5,000 mappings: writes", "count", writes, Bound::Exactly(1.0)),
-        row,
-        Row::one("peak memory, 5,000 mappings", "MiB", peak, Bound::AtMost(32.0)),
-    ])
-}
-
 /// One apply while at least 3,000 statuses are unsent, beside the same when all are sent.
 pub(crate) async fn statuses(binary: &Path) -> anyhow::Result<Vec<Row>> {
     const MAPPINGS: u32 = 4_000;
@@ -147,7 +123,7 @@ pub(crate) async fn statuses(binary: &Path) -> anyhow::Result<Vec<Row>> {
     let world = World::start().await?;
     world.create_aws_auth().await?;
     let mut operator = populated(binary, &world, MAPPINGS).await?;
-    let mut hops = Hops::start(&world).await?;
+    let mut hops = Hops::start(&world, PAUSE).await?;
     let (mut calm, mut storm) = (Vec::new(), Vec::new());
     let mut n = MORE;
     for round in 0..ROUNDS {
@@ -183,8 +159,42 @@ pub(crate) async fn statuses(binary: &Path) -> anyhow::Result<Vec<Row>> {
     Ok(vec![Row { name: "one apply, 3,000 statuses unsent".into(), unit: "ms", samples: storm, bound }])
 }
 
+/// aws-auth broken, deleted and emptied until it is whole again, beside one PUT of it.
+pub(crate) async fn restores(binary: &Path) -> anyhow::Result<Vec<Row>> {
+    const MAPPINGS: u32 = 50;
+    // One that is deleted or emptied may be about to be made again: for a second nobody does anything.
+    const DAMAGES: [(Damage, &str, f64); 3] = [
+        (Damage::Malformed, "malformed, whole again", 1_000.0),
+        (Damage::Deleted, "deleted, whole again", 2_000.0),
+        (Damage::Emptied, "emptied, whole again", 2_000.0),
+    ];
+    let world = World::start().await?;
+    world.create_aws_auth().await?;
+    let operator = populated(binary, &world, MAPPINGS).await?;
+    let mut hops = Hops::start(&world, PAUSE).await?;
+    let (mut taken, mut limits) = (DAMAGES.map(|_| Vec::new()), Vec::new());
+    for n in 0..WARM_UP + SAMPLES {
+        let limit = hops.limit().await?;
+        let mut round = Vec::new();
+        for (damage, ..) in DAMAGES {
+            round.push(hops.restore(damage, &format!("careless-{n}-{damage:?}")).await?);
+        }
+        eprintln!("  limit {limit:.1} malformed, deleted, emptied {round:.1?} ms");
+        if n >= WARM_UP {
+            taken.iter_mut().zip(round).for_each(|(samples, sample)| samples.push(sample));
+            limits.push(limit);
+        }
+    }
+    operator.stop()?;
+    let row = |((_, name, most), samples): ((Damage, &str, f64), Vec<f64>)| {
+        let bound = Bound::NoneAbove { most, limit: "one PUT", samples: limits.clone() };
+        Row { name: name.into(), unit: "ms", samples, bound }
+    };
+    Ok(DAMAGES.into_iter().zip(taken).map(row).collect())
+}
+
 /// Starts an operator on so many mappings and waits until each is ready and all is quiet.
-async fn populated(binary: &Path, world: &World, mappings: u32) -> anyhow::Result<Operator> {
+pub(crate) async fn populated(binary: &Path, world: &World, mappings: u32) -> anyhow::Result<Operator> {
     world.populate(0..mappings).await?;
     let mut news = world.watch_mappings().await?;
     let begun = Instant::now();
@@ -198,7 +208,7 @@ async fn populated(binary: &Path, world: &World, mappings: u32) -> anyhow::Resul
 }
 
 /// Waits until nothing is heard for two seconds.
-async fn until_quiet<T: Send + 'static>(watch: &mut crate::watch::Watch<T>) -> anyhow::Result<()> {
+pub(crate) async fn until_quiet<T: Send + 'static>(watch: &mut crate::watch::Watch<T>) -> anyhow::Result<()> {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         if watch.drain()?.is_empty() {
@@ -207,28 +217,11 @@ async fn until_quiet<T: Send + 'static>(watch: &mut crate::watch::Watch<T>) -> a
     }
 }
 
-/// One more apply, beside one PUT of an aws-auth of that size.
-async fn one_more(world: &World, size: &str) -> anyhow::Result<Row> {
-    let mut hops = Hops::start(world).await?;
-    let (mut applies, mut limits) = (Vec::new(), Vec::new());
-    for n in 0..WARM_UP + SAMPLES {
-        let limit = hops.limit().await?;
-        let apply = hops.apply(MORE + n).await?;
-        if n >= WARM_UP {
-            eprintln!("  limit {limit:.1} apply {apply:.1} ms");
-            applies.push(apply);
-            limits.push(limit);
-        }
-    }
-    let bound = Bound::Times { times: 2.5, limit: "one PUT", samples: limits };
-    Ok(Row { name: format!("one more apply at {size}"), unit: "ms", samples: applies, bound })
-}
-
 /// From `begin` to `end`; nothing when it was the other way round.
 fn seconds(begin: Instant, end: Instant) -> f64 {
     end.saturating_duration_since(begin).as_secs_f64()
 }
 
-fn count(number: usize) -> anyhow::Result<f64> {
+pub(crate) fn count(number: usize) -> anyhow::Result<f64> {
     Ok(f64::from(u32::try_from(number)?))
 }

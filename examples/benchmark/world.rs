@@ -91,6 +91,12 @@ impl World {
         call(&self.client, request, DEADLINE).await.context("read aws-auth")
     }
 
+    /// The same where it may be gone.
+    pub(crate) async fn aws_auth_if_any(&self) -> anyhow::Result<Option<ConfigMap>> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), NAMESPACE);
+        api.get_opt(AWS_AUTH).await.context("read aws-auth")
+    }
+
     /// Whether aws-auth has an entry for mapping `n`.
     pub(crate) async fn holds(&self, n: u32) -> anyhow::Result<bool> {
         let aws_auth = self.aws_auth().await?;

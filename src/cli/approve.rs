@@ -19,8 +19,15 @@ use super::source::{self, ClusterArguments, Standing};
 use super::status;
 use crate::api::convert;
 
+const EXAMPLES: &str = "\
+Examples:
+  What waits, and its hash:             status
+  Let that through:                     approve 0123456789abcdef0123456789abcdef
+  One revocation, before the others:    approve --only arn:aws:iam::111122223333:role/leaver";
+
 /// Let through what a guard holds: exactly that part, once. Shows it and asks first.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The hash that status and the Event name. It is good for a quarter of an hour.
     #[arg(value_name = "HASH", value_parser = hash, required_unless_present = "only", conflicts_with = "only")]

@@ -49,6 +49,9 @@ pub(super) struct Given {
     pub(super) through: String,
     /// What it allows, a rule a line; none where the role does not exist.
     pub(super) allows: Option<Vec<String>>,
+    /// Whether that is every verb on every resource, in all of the cluster.
+    #[serde(skip)]
+    pub(super) everything: bool,
 }
 
 /// What the bindings give.
@@ -70,6 +73,7 @@ fn one(grant: &Grant<'_>) -> Given {
             Subject::Group(name) => format!("group {name}"),
         },
         allows: grant.rules.map(|rules| rules.iter().map(rule).collect()),
+        everything: grant.is_everything(),
     }
 }
 

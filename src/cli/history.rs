@@ -19,8 +19,19 @@ use super::source::live::{Live, said};
 use super::source::{ClusterArguments, Standing};
 use crate::checkpoints::{self, Checkpoint};
 
+const EXAMPLES: &str = "\
+Examples:
+  Which versions are there?             history
+  What has changed since one of them?   diff 12
+  What changed from one to another?     diff 11 12
+  Back to it:                           restore 12
+  The same while no operator runs:      restore 12 -o yaml | kubectl apply -f -
+
+Exit code of diff 0: no difference; 2: a difference; 1: an error.";
+
 /// The versions of aws-auth that the operator keeps, the newest first: when, by which client, how many entries.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct HistoryArguments {
     #[command(flatten)]
     cluster: ClusterArguments,
@@ -31,6 +42,7 @@ pub(super) struct HistoryArguments {
 
 /// What changed from version N to version M, or to aws-auth as it stands.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct DiffArguments {
     /// The earlier version, as history counts them.
     #[arg(value_name = "N")]
@@ -46,6 +58,7 @@ pub(super) struct DiffArguments {
 ///
 /// The foreign entries come from the version, those of IamMappings from today's plan.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct RestoreArguments {
     /// The version, as history counts them.
     #[arg(value_name = "N")]

@@ -61,16 +61,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             bail!("{key} line {} cannot be read: {}; mend it first", fault.place.line, fault.message)
         }
     };
+    let seems_creator = is_admin && !mapped && !arguments.creator;
+    let creator = arguments.creator
+        || (seems_creator
+            && output::somebody_is_there()
+            && output::agreed(
+                "You have system:masters and no entry in aws-auth. Are you the cluster's creator, and no access entry lets you in?",
+            )?);
     let mut config = serde_json::Map::new();
     config.insert("mode".to_owned(), "Observe".into());
-    if arguments.creator {
+    if creator {
         config.insert("clusterCreator".to_owned(), json!({"arn": principal.entry_arn(), "ensure": true}));
     }
     config.insert("protected".to_owned(), json!([principal.entry_arn()]));
     config.insert("policy".to_owned(), json!({"privileged": import.privileged}));
     output::print(&output::yaml(&json!({"config": config}))?)?;
     eprintln!("You are {} ({}).", plain(&principal.entry_arn()), plain(username));
-    if is_admin && !mapped && !arguments.creator {
+    if seems_creator && !creator {
         output::note(
             "you have system:masters and no entry in aws-auth: you seem to be the cluster's creator (or an access entry lets you in). If you are, run init again with --creator",
         );

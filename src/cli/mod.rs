@@ -111,10 +111,22 @@ pub fn main() -> ExitCode {
     match done {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {}", output::plain(&format!("{error:#}")));
+            eprintln!("error: {}", output::plain(&said(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, each said once: many repeat what caused them.
+fn said(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text = text + colon + &cause;
+        }
+    }
+    text
 }
 
 fn parse() -> Result<Arguments, clap::Error> {

@@ -45,17 +45,27 @@ impl From<Exit> for ExitCode {
 
 /// Writes `text` to standard output; colours go where there is no terminal.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    is_read(text).map(drop)
+}
+
+/// The same; whether anybody still reads.
+pub(super) fn is_read(text: &str) -> anyhow::Result<bool> {
     let mut out = anstream::AutoStream::auto(io::stdout().lock());
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("standard output"),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).context("standard output"),
     }
+}
+
+/// Whether there is a person to be asked.
+pub(super) fn somebody_is_there() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Asks a person; whoever is no terminal is none.
 pub(super) fn agreed(question: &str) -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
+    if !somebody_is_there() {
         bail!("nobody is there to be asked: --yes does not ask");
     }
     eprint!("{question} [y/N] ");

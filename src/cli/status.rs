@@ -18,18 +18,27 @@ use crate::api::IamMapping;
 
 /// The name of the operator's Lease, and of its writes.
 const OPERATOR: &str = "aws-auth-operator";
+/// Where its Lease is when it was installed as the documentation says, and when it runs outside of a cluster.
+const USUAL_NAMESPACES: [&str; 2] = ["aws-auth-operator", "kube-system"];
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// What ends within this many seconds is named.
 const SOON: i64 = 24 * 3600;
 
+const EXAMPLES: &str = "\
+Examples:
+  How are things?                       status
+  Until they are as they should be:     status --watch
+  For a program:                        status -o json";
+
 /// The operator: who leads, the last write, what a guard holds and how to approve it, conflicts, what expires soon.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     cluster: ClusterArguments,
-    /// Namespace of the operator's Lease.
-    #[arg(long, value_name = "NAMESPACE", default_value = "kube-system")]
-    lease_namespace: String,
+    /// Namespace of the operator's Lease, which is where it runs. Default: aws-auth-operator, else kube-system.
+    #[arg(long, value_name = "NAMESPACE")]
+    lease_namespace: Option<String>,
     /// Look again every two seconds until interrupted.
     #[arg(short, long, conflicts_with = "output")]
     watch: bool,
@@ -77,18 +86,19 @@ struct Expiring {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let live = Live::connect(&arguments.cluster)?;
     loop {
-        let status = look(&live, &arguments.lease_namespace)?;
+        let status = look(&live, arguments.lease_namespace.as_deref())?;
         let text = match arguments.output {
             Some(Format::Json) => output::json(&status)?,
             Some(Format::Yaml) => output::yaml(&status)?,
             None => text(&status),
         };
-        output::print(&text)?;
-        if !arguments.watch {
+        if !output::is_read(&text)? || !arguments.watch {
             return Ok(Exit::Done);
         }
         thread::sleep(BETWEEN_LOOKS);
-        output::print("\n")?;
+        if !output::is_read("\n")? {
+            return Ok(Exit::Done);
+        }
     }
 }
 
@@ -100,19 +110,34 @@ pub(super) fn held(standing: &Standing) -> Vec<Request> {
     held.and_then(|held| serde_json::from_value(held).ok()).unwrap_or_default()
 }
 
-fn look(live: &Live, namespace: &str) -> anyhow::Result<Status> {
+/// The Lease in the first of these namespaces that has one which somebody holds, or has held.
+fn lease(live: &Live, namespaces: &[&str]) -> anyhow::Result<Option<Value>> {
+    let mut found = None;
+    for namespace in namespaces {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{OPERATOR}");
+        match live.get::<Value>(&path) {
+            Ok(lease) if of_lease(&lease, "holderIdentity").is_some() => return Ok(Some(lease)),
+            Ok(lease) => found = found.or(Some(lease)),
+            Err(error) if error.is_missing(OPERATOR) => {}
+            Err(error) => return Err(said(&error)),
+        }
+    }
+    Ok(found)
+}
+
+fn of_lease(lease: &Value, field: &str) -> Option<String> {
+    let value = lease.pointer(&format!("/spec/{field}"));
+    value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn look(live: &Live, namespace: Option<&str>) -> anyhow::Result<Status> {
     let standing = live.aws_auth()?;
     let mappings = live.mappings()?.unwrap_or_default();
-    let path = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{OPERATOR}");
-    let lease = match live.get::<Value>(&path) {
-        Ok(lease) => Some(lease),
-        Err(error) if error.is_missing(OPERATOR) => None,
-        Err(error) => return Err(said(&error)),
+    let lease = match namespace {
+        Some(namespace) => lease(live, &[namespace])?,
+        None => lease(live, &USUAL_NAMESPACES)?,
     };
-    let of_lease = |field: &str| {
-        let value = lease.as_ref().and_then(|lease| lease.pointer(&format!("/spec/{field}")));
-        value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-    };
+    let of_lease = |field: &str| lease.as_ref().and_then(|lease| of_lease(lease, field));
     let managers = standing.metadata.get("managedFields").and_then(Value::as_array);
     let last_write = managers
         .into_iter()

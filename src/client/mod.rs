@@ -3,6 +3,7 @@
 //! Not here: what is asked of the API server (`controller::requests`), and a single call's deadline (`call`).
 
 mod call;
+mod kubeconfig;
 mod observe;
 mod reload;
 
@@ -16,7 +17,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt as _};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::KubeConfigOptions;
 use kube::{Client, Config};
 use thiserror::Error;
 use tower::util::BoxCloneService;
@@ -46,6 +47,8 @@ pub struct Cluster {
     pub context: Option<String>,
     /// `--as`: the user to act as.
     pub impersonate: Option<String>,
+    /// `--as-group`: the groups to act in.
+    pub impersonate_groups: Vec<String>,
 }
 
 /// Why there is no connection to make.
@@ -69,38 +72,52 @@ pub enum ConnectError {
         "the kubeconfig's cluster has proxy-url {0}: proxies are not supported; use a context without one"
     )]
     Proxy(String),
+    /// The program that the kubeconfig has its credentials from.
+    #[error(
+        "the kubeconfig has its credentials from `{command}`, which cannot be used: {source}; is it installed and on PATH?"
+    )]
+    Exec {
+        /// The program.
+        command: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
     /// Certificates or credentials that cannot be used.
     #[error("the kubeconfig's credentials or certificates cannot be used: {0}")]
     Credentials(#[from] kube::Error),
 }
 
 impl Cluster {
+    /// The name of the context, which is what people call the cluster; `None` where there is no kubeconfig.
+    #[must_use]
+    pub fn context_name(&self) -> Option<String> {
+        self.context.clone().or_else(|| kubeconfig::read(self.kubeconfig.as_ref()).ok()?.current_context)
+    }
+
     async fn config(&self) -> Result<Config, ConnectError> {
         let mut config = self.kubeconfig_or_account().await?;
         if let Some(user) = &self.impersonate {
             config.auth_info.impersonate = Some(user.clone());
+            config.auth_info.impersonate_groups =
+                Some(self.impersonate_groups.clone()).filter(|groups| !groups.is_empty());
         }
         Ok(config)
     }
 
     async fn kubeconfig_or_account(&self) -> Result<Config, ConnectError> {
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
-        // Below the first line there is the file's own text, which may hold credentials.
-        let line = |error: &KubeconfigError| error.to_string().lines().next().unwrap_or_default().to_owned();
-        let broken = |error: KubeconfigError| ConnectError::Kubeconfig(line(&error));
-        if let Some(path) = &self.kubeconfig {
-            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| match error {
-                KubeconfigError::ReadConfig(error, path) => {
-                    ConnectError::Kubeconfig(format!("{}: {error}", path.display()))
-                }
-                error => ConnectError::Kubeconfig(format!("{}: {}", path.display(), line(&error))),
-            })?;
-            return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(broken);
-        }
-        let kubeconfig = match Config::from_kubeconfig(&options).await {
+        let of_file = async |kubeconfig| {
+            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+            config.map_err(|error| ConnectError::Kubeconfig(kubeconfig::wording(&error)))
+        };
+        let tried = match kubeconfig::read(self.kubeconfig.as_ref()) {
+            Ok(kubeconfig) => of_file(kubeconfig).await,
+            Err(error) => Err(error),
+        };
+        let kubeconfig = match tried {
             Ok(config) => return Ok(config),
-            Err(error) if self.context.is_some() => return Err(broken(error)),
-            Err(error) => line(&error),
+            Err(ConnectError::Kubeconfig(why)) if self.kubeconfig.is_none() && self.context.is_none() => why,
+            Err(error) => return Err(error),
         };
         Config::incluster()
             .map_err(|error| ConnectError::NoCluster { kubeconfig, in_cluster: error.to_string() })
@@ -139,7 +156,7 @@ fn stack(config: &Config, telemetry: &Telemetry) -> Result<Stack, ConnectError> 
     });
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
-        .option_layer(config.auth_layer()?)
+        .option_layer(config.auth_layer().map_err(|error| kubeconfig::credentials(config, error))?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(send);

@@ -4,7 +4,7 @@
 //! out on the side. Not here: what a checkpoint looks like (`crate::checkpoints`), what is restored from it
 //! (`aws_auth::restore`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_auth::aws_auth::AwsAuth;
@@ -30,6 +30,8 @@ pub(super) struct Checkpoints {
     /// What waits to be written out. Only the newest does: what it replaces was good for a moment only.
     queued: Option<(Header, Packed)>,
     next: u64,
+    /// The places of the ring that were in use when it was read, and those written since.
+    taken: BTreeSet<String>,
     reading: Reading,
     /// Why none can be kept.
     problem: Option<String>,
@@ -60,6 +62,17 @@ pub(super) struct Ring {
     newest: Option<Checkpoint>,
     /// The highest number there is.
     highest: Option<u64>,
+    /// The names that are in use, whatever they hold.
+    taken: BTreeSet<String>,
+}
+
+/// What is believed to stand under a name that is written. A wrong belief costs one request more, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing.
+    Free,
+    /// A `ConfigMap`, which is written over.
+    Taken,
 }
 
 /// Why the ring could not be read or written.
@@ -110,8 +123,9 @@ impl Checkpoints {
     /// The ring was read, or could not be.
     pub(super) fn read(&mut self, outcome: Result<Ring, RingError>) {
         match outcome {
-            Ok(Ring { newest, highest }) => {
+            Ok(Ring { newest, highest, taken }) => {
                 self.reading = Reading::Done;
+                self.taken = taken;
                 self.problem = None;
                 self.next = highest.map_or(0, |highest| highest + 1);
                 // What was seen alive meanwhile is newer than whatever was kept.
@@ -188,17 +202,20 @@ impl Checkpoints {
         Some((Some(better), before))
     }
 
-    /// What is to be written out next.
-    pub(super) fn queued(&mut self) -> Option<(Header, Packed)> {
+    /// What is to be written out next, and where to.
+    pub(super) fn queued(&mut self) -> Option<(Header, Packed, Place)> {
         if self.reading != Reading::Done {
             return None;
         }
-        self.queued.take()
+        let (header, content) = self.queued.take()?;
+        let taken = self.taken.contains(&checkpoints::name(header.number));
+        Some((header, content, if taken { Place::Taken } else { Place::Free }))
     }
 
     /// It was written out.
     pub(super) fn kept(&mut self, header: &Header) {
         self.problem = None;
+        self.taken.insert(checkpoints::name(header.number));
         self.next = header.number + 1;
         if let Some((queued, _)) = &mut self.queued {
             queued.number = self.next;
@@ -229,30 +246,32 @@ pub(super) struct Seen<'a> {
 pub(super) async fn read_ring(client: &Client, cluster: Uid, deadline: Duration) -> Result<Ring, RingError> {
     let headers = stream::iter(0..checkpoints::RING).map(|n| async move {
         let name = checkpoints::name(n);
-        let found: Option<Slot> =
+        let slot: Option<Slot> =
             existing(client, requests::get_config_map_metadata(&name)?, &name, deadline).await?;
-        Ok::<_, RingError>(found.and_then(|slot| {
-            let header = checkpoints::header(&name, &slot.metadata.annotations, cluster);
-            header.inspect_err(|why| tracing::warn!("{NAMESPACE}/{name} is not used: {why}")).ok()
-        }))
+        Ok::<_, RingError>((name, slot))
     });
-    let mut found: Vec<Header> = Vec::new();
+    let (mut found, mut taken) = (Vec::new(), BTreeSet::new());
     let mut headers = headers.buffered(AT_ONCE).boxed();
-    while let Some(header) = headers.next().await {
-        found.extend(header?);
+    while let Some(slot) = headers.next().await {
+        let (name, Some(slot)) = slot? else { continue };
+        match checkpoints::header(&name, &slot.metadata.annotations, cluster) {
+            Ok(header) => found.push(header),
+            Err(why) => tracing::warn!("{NAMESPACE}/{name} is not used: {why}"),
+        }
+        taken.insert(name);
     }
     found.sort_by_key(|header| header.number);
-    let highest = found.last().map(|header| header.number);
+    let highest = found.last().map(|header: &Header| header.number);
     for header in found.into_iter().rev() {
         let name = checkpoints::name(header.number);
         let request = requests::get_config_map(&name)?;
         let Some(slot) = existing::<Slot>(client, request, &name, deadline).await? else { continue };
         match checkpoints::checkpoint(&name, &slot.metadata.annotations, &slot.binary_data, cluster) {
-            Ok(newest) => return Ok(Ring { newest: Some(newest), highest }),
+            Ok(newest) => return Ok(Ring { newest: Some(newest), highest, taken }),
             Err(why) => tracing::warn!("{NAMESPACE}/{name} is not used: {why}"),
         }
     }
-    Ok(Ring { newest: None, highest })
+    Ok(Ring { newest: None, highest, taken })
 }
 
 /// Reads one version; where that is not possible, says why to the person who asked for it.
@@ -277,19 +296,29 @@ pub(super) async fn read_version(
 pub(super) async fn put(
     client: &Client,
     name: &str,
+    place: Place,
     body: &serde_json::Value,
     deadline: Duration,
 ) -> Result<(), RingError> {
-    let put =
-        call::<requests::Object>(client, requests::put_config_map(name, body, deadline)?, deadline).await;
-    match put {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_missing(name) => {
-            call::<requests::Object>(client, requests::create_config_map(body, deadline)?, deadline).await?;
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
+    let replace = async || {
+        let request = requests::put_config_map(name, body, deadline)?;
+        call::<requests::Object>(client, request, deadline).await.map_err(RingError::from)
+    };
+    let create = async || {
+        let request = requests::create_config_map(body, deadline)?;
+        call::<requests::Object>(client, request, deadline).await.map_err(RingError::from)
+    };
+    let written = match place {
+        Place::Taken => match replace().await {
+            Err(RingError::Call(error)) if error.is_missing(name) => create().await,
+            written => written,
+        },
+        Place::Free => match create().await {
+            Err(RingError::Call(error)) if error.is_conflict() => replace().await,
+            written => written,
+        },
+    };
+    written.map(drop)
 }
 
 async fn existing<T: serde::de::DeserializeOwned + Send + 'static>(

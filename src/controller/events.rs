@@ -106,9 +106,9 @@ impl Events {
     }
 
     /// The next Event to send.
-    pub(super) fn next(&mut self) -> Option<Letter> {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Letter> {
         let notice = self.waiting.pop_front()?;
-        Some(notice.letter(&self.instance, Timestamp::now()))
+        Some(notice.letter(&self.instance, now))
     }
 
     pub(super) fn is_empty(&self) -> bool {

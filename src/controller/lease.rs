@@ -7,12 +7,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::Client;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::client::{CallError, call};
+use crate::controller::clock::Clock;
 use crate::controller::durations::Durations;
 use crate::controller::election::{Election, Record, Step};
 use crate::controller::requests::{self, Malformed};
@@ -38,6 +38,7 @@ pub(super) struct Candidate {
     tenure: Tenure,
     /// The Lease as we last wrote it.
     held: Option<LeaseObject>,
+    clock: Clock,
     telemetry: Telemetry,
 }
 
@@ -114,6 +115,7 @@ impl Candidate {
         durations: &Durations,
         namespace: String,
         identity: String,
+        clock: Clock,
         telemetry: Telemetry,
     ) -> Self {
         Self {
@@ -124,6 +126,7 @@ impl Candidate {
             identity,
             tenure: Tenure::new(),
             held: None,
+            clock,
             telemetry,
         }
     }
@@ -205,7 +208,7 @@ impl Candidate {
         lease.spec = LeaseSpec {
             holder_identity: None,
             lease_duration_seconds: Some(1),
-            renew_time: Some(micro_time()),
+            renew_time: Some(self.micro_time()),
             ..lease.spec
         };
         // Whoever cannot give it back leaves it to run out.
@@ -240,7 +243,7 @@ impl Candidate {
     }
 
     fn claim(&self, found: Option<LeaseObject>, step: Step) -> LeaseObject {
-        let now = micro_time();
+        let now = self.micro_time();
         let mut lease = found.unwrap_or_else(|| LeaseObject {
             api_version: String::new(),
             kind: String::new(),
@@ -267,6 +270,10 @@ impl Candidate {
         lease
     }
 
+    fn micro_time(&self) -> String {
+        format!("{:.6}", self.clock.now())
+    }
+
     async fn read(&self, deadline: Instant) -> Result<Option<LeaseObject>, LeaseError> {
         let request = requests::get_lease(&self.namespace, NAME)?;
         match call(&self.client, request, deadline.saturating_duration_since(Instant::now())).await {
@@ -285,8 +292,4 @@ impl Candidate {
         };
         Ok(call(&self.client, request, left).await?)
     }
-}
-
-fn micro_time() -> String {
-    format!("{:.6}", Timestamp::now())
 }

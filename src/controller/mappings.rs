@@ -47,7 +47,8 @@ struct Gone {
 
 #[derive(Debug)]
 struct Departure {
-    name: String,
+    /// `None` where it went while nobody watched.
+    name: Option<String>,
     seen: Seen,
 }
 
@@ -81,7 +82,7 @@ impl Mappings {
 
     /// The name under which a mapping that went was last known.
     pub(super) fn name_of_gone(&self, uid: Uid) -> Option<&str> {
-        self.gone.names.get(&uid).map(|departure| departure.name.as_str())
+        self.gone.names.get(&uid)?.name.as_deref()
     }
 
     /// Who has this name now.
@@ -99,8 +100,14 @@ impl Mappings {
         if self.gone.is_dead(row.mapping.uid) {
             return;
         }
+        // A list from a stale cache can be older than what was told before. A generation only grows.
+        let known = self
+            .rows
+            .get(&row.mapping.name)
+            .filter(|known| known.mapping.uid == row.mapping.uid && known.generation > row.generation);
+        let newest = known.cloned().unwrap_or(row);
         if let Some(listing) = &mut self.listing {
-            listing.insert(row.mapping.name.clone(), row);
+            listing.insert(newest.mapping.name.clone(), newest);
         }
     }
 
@@ -120,7 +127,7 @@ impl Mappings {
                     }
                 }
                 _ => {
-                    self.gone.add(old.mapping, Seen::Missing);
+                    self.gone.add(old.mapping.uid, Some(old.mapping.name), Seen::Missing);
                     effect = Effect::Changed;
                 }
             }
@@ -140,14 +147,17 @@ impl Mappings {
                 }
                 if same_wish(&old.mapping, &row.mapping) { Effect::Same } else { Effect::Changed }
             }
+            // Told by a watch that fell behind: of who had the name before.
+            Some(newer) if newer.mapping.created > row.mapping.created => return Effect::Same,
             _ => Effect::Changed,
         };
         if let Some(old) = self.rows.insert(row.mapping.name.clone(), row) {
             let replaced =
                 self.rows.get(&old.mapping.name).is_some_and(|new| new.mapping.uid != old.mapping.uid);
             if replaced {
-                // A name has one object: the one before is gone even where its deletion was not told.
-                self.gone.add(old.mapping, Seen::Deleted);
+                // A name has one object, so it is gone, though nobody said so. Or it is the newer one of two that came
+                // within a second, and a watch that fell behind will tell of it once more.
+                self.gone.add(old.mapping.uid, Some(old.mapping.name), Seen::Missing);
             }
         }
         effect
@@ -158,7 +168,7 @@ impl Mappings {
         match self.rows.get(name) {
             Some(row) if row.mapping.uid == uid => {
                 if let Some(row) = self.rows.remove(name) {
-                    self.gone.add(row.mapping, Seen::Deleted);
+                    self.gone.add(row.mapping.uid, Some(row.mapping.name), Seen::Deleted);
                 }
                 Effect::Changed
             }
@@ -168,9 +178,7 @@ impl Mappings {
 
     /// Its removal was confirmed and carried out: it never comes back.
     pub(super) fn buried(&mut self, uid: Uid) {
-        if let Some(departure) = self.gone.names.get_mut(&uid) {
-            departure.seen = Seen::Deleted;
-        }
+        self.gone.add(uid, None, Seen::Deleted);
     }
 }
 
@@ -179,9 +187,13 @@ impl Gone {
         self.names.get(&uid).is_some_and(|departure| departure.seen == Seen::Deleted)
     }
 
-    fn add(&mut self, mapping: Mapping, seen: Seen) {
-        if self.names.insert(mapping.uid, Departure { name: mapping.name, seen }).is_none() {
-            self.order.push_back(mapping.uid);
+    fn add(&mut self, uid: Uid, name: Option<String>, seen: Seen) {
+        if let Some(known) = self.names.get_mut(&uid) {
+            known.seen = seen;
+            known.name = name.or_else(|| known.name.take());
+        } else {
+            self.names.insert(uid, Departure { name, seen });
+            self.order.push_back(uid);
         }
         while self.order.len() > REMEMBERED {
             if let Some(oldest) = self.order.pop_front() {
@@ -287,6 +299,18 @@ mod tests {
         assert_eq!(mappings.applied(row("a", 1, 1, &[])), Effect::Same);
     }
 
+    /// Found by the simulation.
+    #[test]
+    fn a_mapping_that_went_before_the_start_does_not_come_back_once_its_removal_was_confirmed() {
+        let mut mappings = listed([row("b", 2, 1, &[])]);
+        mappings.buried(Uid([1; 16]));
+        mappings.list_begins();
+        mappings.listed(row("a", 1, 1, &[]));
+        mappings.listed(row("b", 2, 1, &[]));
+        assert_eq!(mappings.list_ends(), Effect::Same);
+        assert_eq!(names(&mappings), ["b"]);
+    }
+
     #[test]
     fn an_old_deletion_does_not_remove_a_new_object_of_the_same_name() {
         let mut mappings = listed([row("a", 2, 1, &[])]);
@@ -302,10 +326,35 @@ mod tests {
         assert_eq!(mappings.name_of_gone(Uid([1; 16])), Some("a"));
     }
 
+    /// Found by the simulation.
+    #[test]
+    fn a_watch_that_fell_behind_and_tells_of_an_older_object_of_the_name_does_not_lose_the_newer_one() {
+        let mut mappings = listed([row("a", 2, 1, &["new"])]);
+        mappings.applied(row("a", 1, 3, &["old"]));
+        mappings.deleted("a", Uid([1; 16]));
+        mappings.applied(row("a", 2, 1, &["new"]));
+        assert_eq!(mappings.uid_of("a"), Some(Uid([2; 16])));
+
+        let mut newer = row("a", 2, 1, &["new"]);
+        newer.mapping.created = Timestamp(1);
+        let mut mappings = listed([newer]);
+        assert_eq!(mappings.applied(row("a", 1, 3, &["old"])), Effect::Same);
+        assert_eq!(mappings.uid_of("a"), Some(Uid([2; 16])));
+    }
+
     #[test]
     fn an_older_version_of_an_object_is_not_taken_for_news() {
         let mut mappings = listed([row("a", 1, 3, &["new"])]);
         assert_eq!(mappings.applied(row("a", 1, 2, &["old"])), Effect::Same);
+        assert_eq!(mappings.all().next().unwrap().generation, 3);
+    }
+
+    #[test]
+    fn an_older_version_of_an_object_in_a_list_is_not_taken_for_news_either() {
+        let mut mappings = listed([row("a", 1, 3, &["new"])]);
+        mappings.list_begins();
+        mappings.listed(row("a", 1, 2, &["old"]));
+        assert_eq!(mappings.list_ends(), Effect::Same);
         assert_eq!(mappings.all().next().unwrap().generation, 3);
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use crate::telemetry::Telemetry;
-
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::telemetry::exposition::Format;
 
 /// Serves until it is dropped.
 ///
@@ -37,9 +37,12 @@ async fn ready(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
     }
 }
 
-async fn scrape(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
+async fn scrape(State(telemetry): State<Arc<Telemetry>>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::asked_for(accept);
+    telemetry.metrics.tasks(Handle::current().metrics().num_alive_tasks());
     match telemetry.metrics.text() {
-        Ok(text) => Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text)),
+        Ok(text) => Ok(([(header::CONTENT_TYPE, format.content_type())], format.of(text))),
         Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, format!("metrics: {error}\n"))),
     }
 }

@@ -48,6 +48,7 @@ struct Inner {
     reloads: Family<ReloadLabel, Counter>,
     checkpoints: Family<CheckpointLabel, Counter>,
     restores: Family<RestoreLabel, Counter>,
+    tasks: Gauge,
 }
 
 /// What came of a checkpoint.
@@ -176,6 +177,7 @@ impl Default for Metrics {
             reloads: Family::default(),
             checkpoints: Family::default(),
             restores: Family::default(),
+            tasks: Gauge::default(),
         };
         inner.configuration.set(1);
         // A series that appears with its first increase hides that increase from rate().
@@ -316,6 +318,12 @@ impl Inner {
             of("requests"),
             self.requests.clone(),
         );
+        r.register_with_unit(
+            "runtime",
+            "Tasks that are alive in the operator's runtime; a number that only grows is a leak",
+            of("tasks"),
+            self.tasks.clone(),
+        );
     }
 }
 
@@ -401,6 +409,11 @@ impl Metrics {
     /// Something was restored.
     pub fn restored(&self, what: RestoredWhat) {
         self.inner.restores.get_or_create(&RestoreLabel { what }).inc();
+    }
+
+    /// How many tasks are alive.
+    pub fn tasks(&self, alive: usize) {
+        self.inner.tasks.set(gauge(alive));
     }
 
     /// The API server said something on a watch.

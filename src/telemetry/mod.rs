@@ -1,5 +1,6 @@
 //! What can be seen of the operator from outside: logs, metrics, health, and the HTTP server that serves the last two.
 
+pub mod exposition;
 pub mod health;
 pub mod http;
 pub mod logs;

@@ -1,4 +1,5 @@
-//! What the API server says of the chart's objects: every field known, and a pod that a restricted namespace takes.
+//! What the API server says of the chart's objects: every field known, and a pod that a restricted namespace takes. And
+//! what the schemas of every supported version say of them.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,7 @@ use crate::helm::{Helm, NAMESPACE, name_of, only, value_sets};
 use crate::world::{World, deployment_of};
 
 /// Kinds of the Prometheus operator, which the API server of a cluster without it does not know.
-const NOT_BUILT_IN: &str = "monitoring.coreos.com/v1";
+pub const NOT_BUILT_IN: &str = "monitoring.coreos.com/v1";
 
 #[test]
 fn the_api_server_knows_every_field_of_every_object() {

@@ -15,17 +15,17 @@ use crate::helm::{Helm, only, root};
 const CONDITIONS: &str = include_str!("../../docs/conditions.md");
 
 /// The rule of the chart, as the Prometheus operator gets it.
-fn rule() -> Value {
+pub fn rule() -> Value {
     let values = root().join("tests/chart/values/monitoring.yaml");
     only(&Helm::alone().objects(Some(&values)), "PrometheusRule").clone()
 }
 
-fn alerts(rule: &Value) -> Vec<&Value> {
+pub fn alerts(rule: &Value) -> Vec<&Value> {
     let groups = rule["spec"]["groups"].as_array().unwrap();
     groups.iter().flat_map(|group| group["rules"].as_array().unwrap()).collect()
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("no {key}: {value}"))
 }
 
@@ -132,7 +132,10 @@ fn every_alert_leads_to_a_runbook() {
         assert!(["critical", "warning"].contains(&text(&alert["labels"], "severity")), "{name}");
         assert!(text(annotations, "summary").len() > 20, "{name}");
         let (base, page) = text(annotations, "runbook_url").rsplit_once('/').unwrap();
-        assert_eq!(base, "https://aws-auth.dev/docs/runbooks", "{name}");
+        assert_eq!(
+            base, "https://github.com/aws-auth-operator/aws-auth-operator/blob/main/docs/runbooks",
+            "{name}"
+        );
         let pages: Vec<String> = match (name, page) {
             ("AwsAuthHeld", "{{ $labels.reason }}.md") => {
                 HoldReason::ALL.iter().map(|reason| format!("{reason}.md")).collect()

@@ -22,7 +22,14 @@ mod installed;
 mod kustomize;
 mod permissions;
 mod policies;
+mod prometheus;
 mod refused;
 mod rendered;
+mod schemas;
 mod values;
 mod world;
+
+/// What these tests start a cluster with. `tests/oldest` has its own.
+fn options() -> control_plane::Options {
+    control_plane::Options::default()
+}

@@ -120,8 +120,8 @@ fn the_operator_asks_for_all_that_the_chart_grants_and_for_nothing_else() {
     // It finds no aws-auth, makes the Lease and aws-auth, and sees an entry come and go.
     world.kubectl(&["delete", "configmap", "aws-auth", "--namespace=kube-system"]);
     let operator = world.run_operator();
-    // One by one: more versions than checkpoints are kept.
-    for n in 0..12 {
+    // One by one: so many versions that every checkpoint is made, and replaced once.
+    for n in 0..20 {
         let name = format!("one-{n}");
         world.map(&name, &[]);
         world.until(&name, "Applied");
@@ -132,12 +132,15 @@ fn the_operator_asks_for_all_that_the_chart_grants_and_for_nothing_else() {
     world.until("dev-19", "Applied");
     world.kubectl(&["delete", "iamm", "dev-19"]);
     until_revoked(&world, "dev-19");
-    let broken = r#"--patch={"data":{"mapRoles":"- rolearn: [\n"}}"#;
-    world.kubectl(&["patch", "configmap", "aws-auth", "--namespace=kube-system", "--type=merge", broken]);
-    eventually("what was broken is restored", || {
-        let text = world.map_roles();
-        check(text.contains("dev-18"), || text)
-    });
+    // Twice: the broken text is kept, and then replaced.
+    for _ in 0..2 {
+        let broken = r#"--patch={"data":{"mapRoles":"- rolearn: [\n"}}"#;
+        world.kubectl(&["patch", "configmap", "aws-auth", "--namespace=kube-system", "--type=merge", broken]);
+        eventually("what was broken is restored", || {
+            let text = world.map_roles();
+            check(text.contains("dev-18"), || text)
+        });
+    }
     // Something to warn of.
     world.apply(&mapping("admin", &role("admin", &["system:masters"])));
     world.until("admin", "PrivilegedValue");

@@ -19,7 +19,7 @@ pub struct World {
 
 impl World {
     pub fn start() -> Self {
-        Self::start_with(Options::default())
+        Self::start_with(crate::options())
     }
 
     pub fn start_with(options: Options) -> Self {

@@ -1,5 +1,8 @@
 //! What people get wrong: each is one sentence that says what to do, exit code 1, and nothing written.
 
+use std::fmt::Write as _;
+use std::process::Command;
+
 use super::{Files, Said, run, run_with};
 
 /// An error for people: exit code 1, one line, no panic, nothing on standard output.
@@ -97,6 +100,48 @@ fn without_a_cluster_the_file_to_name_is_named() {
         refused(&said, &arguments.join(" "));
         assert!(said.err.contains("kubeconfig") || said.err.contains("--aws-auth"), "{said:?}");
     }
+}
+
+#[test]
+fn a_kubeconfig_that_cannot_be_used_says_why() {
+    let files = Files::new();
+    let with = |user: &str, server: &str| {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\nclusters: [{{name: a, cluster: {{server: '{server}'}}}}]\nusers: [{{name: a, user: {user}}}]\n"
+        )
+    };
+    let nobody = "http://127.0.0.1:1";
+    let exec = "{exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: no-such-aws, interactiveMode: Never}}";
+    for (kubeconfig, says) in [
+        (Vec::new(), "no current context"),
+        (b"\xff\xfe\0".to_vec(), "not text"),
+        (vec![0x1f, 0x8b, 0x08, 0xff], "UTF-8"),
+        (b"just text".to_vec(), "kubeconfig"),
+        (b"[".repeat(100_000), "kubeconfig"),
+        (b"kind: Config\ncurrent-context: a\n".to_vec(), "no context"),
+        (with(exec, nobody).into_bytes(), "no-such-aws"),
+        (with("{token: x}", nobody).into_bytes(), "does not answer"),
+        (with("{token: x}", "http://no-such-host.invalid").into_bytes(), "does not answer"),
+        (with("{token: x}", "::").into_bytes(), "url"),
+        (
+            with("{client-certificate-data: AAAA, client-key-data: AAAA}", "https://127.0.0.1:1")
+                .into_bytes(),
+            "kubeconfig",
+        ),
+    ] {
+        let file = files.write("kubeconfig", kubeconfig);
+        let said = run(&["plan", "--kubeconfig", &file]);
+        refused(&said, says);
+        assert!(said.err.contains(says), "{says}: {said:?}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aws-auth-operator"));
+        command.args(["report", "-o", "html"]).env("KUBECONFIG", &file).env("HOME", "/nonexistent");
+        refused(&super::said(command, ""), says);
+    }
+    let file = files.write("kubeconfig", with("{token: x}", nobody));
+    let said = run(&["plan", "--kubeconfig", &file, "--context", "nobody"]);
+    assert!(said.err.contains("no context \"nobody\" in it; kubectl config get-contexts"), "{said:?}");
+    let folder = files.path().display().to_string();
+    refused(&run(&["status", "--kubeconfig", &folder]), "a folder");
 }
 
 #[test]
@@ -226,6 +271,102 @@ fn a_file_of_100_mib_is_refused_before_it_is_read() {
         let said = run(&arguments);
         refused(&said, "100 MiB");
         assert!(said.err.contains("larger than 32 MiB"), "{said:?}");
+    }
+}
+
+#[test]
+fn that_nothing_is_wanted_has_to_be_said() {
+    let files = Files::new();
+    let aws_auth = files.write("a.yaml", "- rolearn: x\n  username: x\n");
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n";
+    for text in ["", "# nothing\n", "---\n---\n", deployment] {
+        for command in ["plan", "lint", "report", "explain x"] {
+            let arguments = command.split(' ').chain(["--aws-auth", &aws_auth, "-f", "-"]);
+            let said = run_with(&arguments.collect::<Vec<_>>(), text);
+            refused(&said, text);
+            assert!(said.err.contains("standard input: no IamMapping in it"), "{command}: {said:?}");
+        }
+    }
+    for empty in ["kind: List\nitems: []\n", "{\"kind\": \"IamMappingList\", \"items\": null}"] {
+        let said = run_with(&["plan", "--aws-auth", &aws_auth, "-f", "-"], empty);
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+}
+
+#[test]
+fn what_would_never_end_or_swell_is_refused() {
+    let files = Files::new();
+    let aws_auth = files.write("a.yaml", "- rolearn: x\n");
+    let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (this, before) in ('b'..='j').zip('a'..) {
+        let aliases = vec![format!("*{before}"); 10].join(", ");
+        _ = writeln!(bomb, "{this}: &{this} [{aliases}]");
+    }
+    let said = run_with(&["plan", "-f", "-", "--aws-auth", &aws_auth], &bomb);
+    refused(&said, "a bomb");
+    assert!(said.err.contains("aliases"), "{said:?}");
+    for deep in ["[".repeat(100_000), "{\"a\":".repeat(100_000), "- ".repeat(50_000)] {
+        refused(&run_with(&["plan", "-f", "-", "--aws-auth", &aws_auth], &deep), "nesting");
+        let said = run_with(&["lint", "--aws-auth", "-"], &deep);
+        assert!(matches!(said.code, 1 | 2) && !said.err.contains("panicked"), "{said:?}");
+    }
+    // A pipe in a folder would be waited for for ever; a link to the folder itself would be followed for ever.
+    let folder = files.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(".", folder.join("again")).unwrap();
+    files.write("folder/m.yaml", MAPPING);
+    let folder = folder.display().to_string();
+    assert_eq!(run(&["plan", "-f", &folder, "--aws-auth", &aws_auth]).code, 2);
+    assert!(Command::new("mkfifo").arg(format!("{folder}/pipe.yaml")).status().unwrap().success());
+    let said = run(&["plan", "-f", &folder, "--aws-auth", &aws_auth]);
+    refused(&said, "a pipe");
+    assert!(said.err.contains("pipe.yaml is no file"), "{said:?}");
+    std::fs::remove_file(format!("{folder}/pipe.yaml")).unwrap();
+    std::os::unix::fs::symlink("nowhere.yaml", format!("{folder}/nowhere.yaml")).unwrap();
+    let said = run(&["plan", "-f", &folder, "--aws-auth", &aws_auth]);
+    refused(&said, "a link to nowhere");
+    assert!(said.err.contains("nowhere.yaml cannot be read"), "{said:?}");
+}
+
+#[test]
+fn a_list_of_thousands_is_no_bomb() {
+    let item = |n: usize| {
+        format!(
+            "- apiVersion: aws-auth.dev/v1alpha1\n  kind: IamMapping\n  metadata: {{name: m{n}, labels: {{a: b, c: d, e: f, g: h, i: j}}, annotations: {{a: b, c: d, e: f, g: h, i: j}}}}\n  spec: {{arn: 'arn:aws:iam::111122223333:role/r{n}', groups: [a, b, c, d, e, f, g, h]}}\n"
+        )
+    };
+    let list: String = (0..5_000).map(item).collect();
+    let said = run_with(&["lint", "-f", "-", "--severity", "error"], &format!("kind: List\nitems:\n{list}"));
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_and_a_disk_that_is_full_are_no_panic() {
+    let files = Files::new();
+    let aws_auth = files.write("a.yaml", "- rolearn: x\n  username: x\n");
+    let binary = env!("CARGO_BIN_EXE_aws-auth-operator");
+    for arguments in ["--help", "crd", "completion bash", &format!("report --aws-auth {aws_auth}")] {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("{binary} {arguments} | head -n 1 > /dev/null; exit ${{PIPESTATUS[0]}}")]);
+        let said = super::said(shell, "");
+        assert!(said.code == 0 && said.err.is_empty(), "{arguments}: {said:?}");
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("{binary} {arguments} > /dev/full")]);
+        let said = super::said(shell, "");
+        assert!(!said.err.contains("panicked"), "{arguments}: {said:?}");
+    }
+}
+
+#[test]
+fn words_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    for arguments in
+        [vec!["explain"], vec!["plan", "--at"], vec!["export", "--to"], vec!["plan", "-f"], vec![]]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aws-auth-operator"));
+        command.args(&arguments).arg(odd).env("KUBECONFIG", "/nonexistent").env("HOME", "/nonexistent");
+        refused(&super::said(command, ""), &arguments.join(" "));
     }
 }
 

@@ -21,7 +21,7 @@ const ROLES: &str = "- rolearn: arn:aws:iam::111122223333:role/n
   groups: [system:controllers]
 ";
 
-fn export(to: &str) -> super::Said {
+pub(crate) fn exported(to: &str) -> super::Said {
     let files = Files::new();
     let file = files.write("roles.yaml", ROLES);
     let said = run(&["export", "--to", to, "--cluster", "prod", "--aws-auth", &file]);
@@ -30,8 +30,8 @@ fn export(to: &str) -> super::Said {
 }
 
 /// Principal, username and groups of the entries for people that are not lost.
-fn people() -> BTreeSet<(String, String, String)> {
-    let json = export("json").json();
+pub(crate) fn people() -> BTreeSet<(String, String, String)> {
+    let json = exported("json").json();
     let entries = json["entries"].as_array().unwrap().iter();
     entries
         .map(|entry| {
@@ -41,7 +41,7 @@ fn people() -> BTreeSet<(String, String, String)> {
         .collect()
 }
 
-fn found(entries: &[Value], fields: [&str; 3]) -> BTreeSet<(String, String, String)> {
+pub(crate) fn found(entries: &[Value], fields: [&str; 3]) -> BTreeSet<(String, String, String)> {
     let of = |entry: &Value, field: &str| entry.get(field).cloned();
     entries
         .iter()
@@ -55,7 +55,7 @@ fn found(entries: &[Value], fields: [&str; 3]) -> BTreeSet<(String, String, Stri
 
 #[test]
 fn whoever_would_not_get_the_same_is_named() {
-    let said = export("json");
+    let said = exported("json");
     let losses: Vec<(Value, Value)> = said.json()["losses"]
         .as_array()
         .unwrap()
@@ -68,7 +68,7 @@ fn whoever_would_not_get_the_same_is_named() {
 
 #[test]
 fn terraform_reads_back_as_the_same_people() {
-    let body: hcl::Body = hcl::from_str(&export("terraform").out).unwrap();
+    let body: hcl::Body = hcl::from_str(&exported("terraform").out).unwrap();
     let mut entries = Vec::new();
     for block in body.blocks().filter(|block| block.labels[0].as_str() == "aws_eks_access_entry") {
         let fields = block.body.attributes().map(|one| (one.key.as_str().to_owned(), text(&one.expr)));
@@ -93,10 +93,10 @@ fn text(expression: &hcl::Expression) -> Value {
 
 #[test]
 fn eksctl_and_ack_read_back_as_the_same_people() {
-    let config: Value = serde_saphyr::from_str(&export("eksctl").out).unwrap();
+    let config: Value = serde_saphyr::from_str(&exported("eksctl").out).unwrap();
     let entries = config["accessConfig"]["accessEntries"].as_array().unwrap();
     assert_eq!(found(entries, ["principalARN", "kubernetesUsername", "kubernetesGroups"]), people());
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&export("ack").out).unwrap();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&exported("ack").out).unwrap();
     let specs: Vec<Value> = objects.iter().map(|object| object["spec"].clone()).collect();
     assert_eq!(found(&specs, ["principalARN", "username", "kubernetesGroups"]), people());
 }
@@ -106,7 +106,7 @@ fn the_script_for_the_aws_cli_calls_it_with_the_same_words() {
     let files = Files::new();
     // Stands in for the AWS CLI: prints its arguments, one a line.
     files.write("aws", "#!/bin/sh\nfor word in \"$@\"; do printf '<%s>' \"$word\"; done\necho\n");
-    let script = files.write("script", export("aws-cli").out);
+    let script = files.write("script", exported("aws-cli").out);
     let mut command = Command::new("sh");
     let path = std::env::var("PATH").unwrap();
     command.args(["-c", "chmod +x \"$1/aws\"; PATH=\"$1:$2\" sh \"$3\"", "sh"]);

@@ -51,7 +51,7 @@ fn whoever_gets_in_is_imported_or_named_with_a_reason() {
         let left = import.err.matches("left as it is: ").count();
         let text = fs::read_to_string(&file).unwrap();
         assert!(imported + left > 0 || text.contains("[]"), "{file}: {import:?}");
-        let counted = format!("{left} {} left as they are", if left == 1 { "entry" } else { "entries" });
+        let counted = format!("{left} {} left as is", if left == 1 { "entry" } else { "entries" });
         assert!(import.err.contains(&counted), "{}", import.err);
     }
 }

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad;
+mod cluster;
 mod completion;
 mod explain;
 mod export;
+mod export_tools;
 mod import;
+mod krew;
 mod lint;
 mod live;
 mod plan;

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::{Files, Said, run, run_with};
 
+/// That no mapping is wanted has to be said.
+const NONE: &str = "kind: List\nitems: []\n";
 const ADMIN: &str = "- rolearn: arn:aws:iam::111122223333:role/admin
   username: admin
   groups: [system:masters]
@@ -45,7 +47,7 @@ fn a_new_mapping_is_a_change_and_exit_code_2() {
 
 #[test]
 fn what_stands_as_asked_is_nothing_to_do_and_exit_code_0() {
-    let said = plan(ADMIN, "", &[]);
+    let said = plan(ADMIN, NONE, &[]);
     assert_eq!((said.code, said.out.as_str()), (0, "nothing to write, admins 1, node entries 0.\n"));
     let dev = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: dev\n";
     assert_eq!(plan(dev, &mapping("dev", "  username: dev\n"), &[]).code, 0);
@@ -163,7 +165,7 @@ fn a_removal_says_who_still_gets_in() {
         "after.yaml",
         format!("{}\n", said.out.replace("data:\n", "data:\n  mapAccounts: '[\"111122223333\"]'\n")),
     );
-    let none = files.write("none.yaml", "");
+    let none = files.write("none.yaml", NONE);
     let said = run(&["plan", "-f", &none, "--aws-auth", &after]);
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.out.contains("still gets in: account 111122223333 is mapped"), "{}", said.out);

@@ -119,11 +119,27 @@ fn every_command_has_help_with_examples() {
         "init",
         "status",
         "approve",
+        "history",
+        "diff",
+        "restore",
         "completion",
     ] {
         let said = run(&[command, "--help"]);
         assert_eq!(said.code, 0, "{said:?}");
         assert!(said.out.contains("Usage: "), "{said:?}");
+        let says_itself = ["run", "crd", "completion"].contains(&command);
+        assert!(says_itself || said.out.contains("Examples:"), "{said:?}");
+        // What every command has in common stands apart from what is its own.
+        if let Some((_, cluster)) = said.out.split_once("\nCluster:\n") {
+            let cluster =
+                cluster.split("\n\nExamples:").next().unwrap().split("\n\nWhat AWS").next().unwrap();
+            let options =
+                cluster.lines().filter_map(|line| line.trim().split(' ').find(|word| word.starts_with("--")));
+            let strange: Vec<&str> = options
+                .filter(|option| !["--kubeconfig", "--context", "--as", "--as-group"].contains(option))
+                .collect();
+            assert!(strange.is_empty(), "{command}: {strange:?}");
+        }
     }
     assert!(run(&["--help"]).out.contains("Examples:"));
 }

@@ -246,11 +246,16 @@ impl Cluster {
         })
     }
 
+    /// How many mappings are `Applied`.
+    pub fn applied(&self) -> usize {
+        self.all_mappings().iter().filter(|object| says(object, "Applied")).count()
+    }
+
     /// Waits until each of these is `Applied`.
     #[track_caller]
     pub fn until_all_applied(&self, count: usize) {
         eventually(&format!("{count} mappings are Applied"), || {
-            let applied = self.all_mappings().iter().filter(|object| says(object, "Applied")).count();
+            let applied = self.applied();
             check(applied == count, || format!("{applied} are"))
         });
     }

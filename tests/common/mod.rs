@@ -7,6 +7,7 @@ mod operator;
 pub mod permissions;
 mod proxy;
 mod recording;
+mod seen;
 mod versions;
 
 use std::thread;
@@ -16,9 +17,10 @@ use serde_json::{Value, json};
 
 pub use cluster::{Cluster, edit_aws_auth, read, wait};
 pub use metrics::Metrics;
-pub use operator::{InProcess, Process, ended, file, send_signal};
+pub use operator::{InProcess, Process, ended, file, get, send_signal};
 pub use proxy::{Answer, Call, Events, Fate, Fault, Injected, Proxy, Record};
-pub use recording::{Recording, Seen, number};
+pub use recording::{Recording, number};
+pub use seen::Seen;
 pub use versions::{ONLY_AWS_AUTH, Version, Versions};
 
 /// Far beyond what anything takes on two busy cores: a wait that ends here has failed.

@@ -181,6 +181,16 @@ impl Process {
         Metrics::parse(&get(self.address, "/metrics").unwrap().body)
     }
 
+    /// What `/metrics` says to a client that asks for nothing in particular.
+    pub fn plain_metrics(&self) -> String {
+        get_as(self.address, "/metrics", "*/*").unwrap().body
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What it counts, if it is there to say.
     pub fn try_metrics(&self) -> Result<Metrics, String> {
         Ok(Metrics::parse(&get(self.address, "/metrics")?.body))
@@ -271,9 +281,14 @@ fn until_unready(address: SocketAddr, words: &[&str]) {
 }
 
 /// A GET without a client library.
-fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
+pub fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
+    get_as(address, path, "application/openmetrics-text")
+}
+
+fn get_as(address: SocketAddr, path: &str, accept: &str) -> Result<Answer, String> {
     let answer = TcpStream::connect(address).and_then(|mut stream| {
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
+        // Of 1.1 a server may send the body in chunks.
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\nAccept: {accept}\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

@@ -13,19 +13,8 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
 use super::cluster::{RUNTIME, wait};
+use super::seen::Seen;
 use super::{check, eventually};
-
-/// One version of an object.
-#[derive(Debug, Clone)]
-pub struct Seen<K> {
-    pub number: u64,
-    pub at: Instant,
-    /// The last that was known of it, where it is gone.
-    pub object: K,
-    pub gone: bool,
-    /// It was found in a list: it may have come long before.
-    pub listed: bool,
-}
 
 /// A recording; dropping it ends it.
 pub struct Recording<K> {

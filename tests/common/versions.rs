@@ -8,7 +8,8 @@ use kube::api::{Api, ListParams};
 
 use super::Cluster;
 use super::cluster::{read, wait};
-use super::recording::{Recording, Seen};
+use super::recording::Recording;
+use super::seen::Seen;
 
 /// The objects that count.
 pub const ONLY_AWS_AUTH: &str = "metadata.name=aws-auth";

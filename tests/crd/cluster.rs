@@ -16,7 +16,7 @@ const URL: &str = "/apis/aws-auth.dev/v1alpha1/iammappings";
 pub(crate) fn control_plane() -> &'static ControlPlane {
     static CONTROL_PLANE: OnceLock<ControlPlane> = OnceLock::new();
     CONTROL_PLANE.get_or_init(|| {
-        let plane = ControlPlane::start().expect("a control plane");
+        let plane = crate::options().start().expect("a control plane");
         plane.kubectl(&["create", "--filename=-"], Some(&crd_yaml().unwrap())).expect("the CRD is accepted");
         plane
             .kubectl(&["wait", "--for=condition=Established", "crd/iammappings.aws-auth.dev"], None)

@@ -13,3 +13,8 @@ mod agreement;
 mod cluster;
 mod kubectl;
 mod refused;
+
+/// What these tests start a cluster with. `tests/oldest` has its own.
+fn options() -> control_plane::Options {
+    control_plane::Options::default()
+}

@@ -66,7 +66,6 @@ fn a_restart_writes_nothing_but_the_lease_when_all_is_as_it_was() {
             ("{verb=\"create\",resource=\"events\",code=\"201\"}", "1"),
             ("{verb=\"patch\",resource=\"iammappings/status\",code=\"200\"}", "1"),
             ("{verb=\"update\",resource=\"configmaps\",code=\"200\"}", "1"),
-            ("{verb=\"update\",resource=\"configmaps\",code=\"404\"}", "1"),
         ]
     );
     let stored: Vec<Value> =

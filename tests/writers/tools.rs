@@ -1,5 +1,5 @@
-//! The writers. Those that are kubectl are kubectl itself; eksctl and keikoproj's aws-auth are imitated from what is
-//! documented of them and of the libraries they write YAML with.
+//! The writers. Those that are kubectl are kubectl itself, and keikoproj's aws-auth is itself; eksctl is imitated from what
+//! is documented of it and of the library that it writes YAML with.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -119,35 +119,15 @@ fn eksctl(cluster: &mut Cluster) {
     });
 }
 
-/// keikoproj's aws-auth reads the two lists and replaces all data with them.
+/// keikoproj's aws-auth itself.
 fn keikoproj(cluster: &mut Cluster) {
-    #[derive(Serialize)]
-    struct Role {
-        rolearn: String,
-        username: String,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        groups: Vec<String>,
-    }
-    #[derive(Serialize)]
-    struct User {
-        userarn: String,
-        username: String,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        groups: Vec<String>,
-    }
-    edit_aws_auth(cluster.client(), "aws-auth", |data| {
-        let roles = entries(data, Key::MapRoles).into_iter().chain([asked()]);
-        let roles: Vec<Role> =
-            roles.map(|Entry { arn, username, groups }| Role { rolearn: arn, username, groups }).collect();
-        let users: Vec<User> = entries(data, Key::MapUsers)
-            .into_iter()
-            .map(|Entry { arn, username, groups }| User { userarn: arn, username, groups })
-            .collect();
-        *data = BTreeMap::from([
-            (Key::MapRoles.to_string(), serde_saphyr::to_string(&roles).unwrap()),
-            (Key::MapUsers.to_string(), serde_saphyr::to_string(&users).unwrap()),
-        ]);
-    });
+    let Entry { arn, username, .. } = asked();
+    let output = Command::new(parts::ensure(Part::KeikoprojAwsAuth).unwrap())
+        .args(["upsert", "--maproles", "--rolearn", &arn, "--username", &username])
+        .env("KUBECONFIG", cluster.plane().kubeconfig_path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn asked() -> Entry {

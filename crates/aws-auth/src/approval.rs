@@ -106,7 +106,7 @@ impl Approvals {
     pub fn of(held: Option<&str>, approve: Option<&str>, now: Timestamp, lifetime: i64) -> Self {
         let published = held
             .and_then(|held| serde_json::from_str::<Published>(held).ok())
-            .filter(|published| (now.0 - published.since).abs() < lifetime)
+            .filter(|published| Timestamp(published.since).is_within(lifetime, now))
             .and_then(|published| {
                 Some((Nonce(u128::from_str_radix(&published.nonce, 16).ok()?), Timestamp(published.since)))
             });

@@ -39,7 +39,7 @@ impl Contention {
 }
 
 fn counts(at: Timestamp, now: Timestamp, durations: &Durations) -> bool {
-    (now.0 - at.0).abs() < durations.contention_window
+    at.is_within(durations.contention_window, now)
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ fn edit_block(key: Key, text: &str, list: &List, column: usize, edit: &Edit<'_>)
         .last()
         .and_then(|&n| list.items.get(n))
         .map_or(list.document_end, |item| line_end(text, item.span.end).min(list.document_end));
+    let insert_at = before_what_is_never_read(text, insert_at);
     let mut cuts: Vec<(Range<usize>, String)> = Vec::new();
     for &(n, entry) in &edit.replace {
         if let Some(item) = list.items.get(n) {
@@ -225,6 +226,14 @@ fn header_lines<'t>(text: &'t str, list: &'t List) -> impl Iterator<Item = Range
         start..end
     })
     .filter(move |line| line.start == 0 || text[..line.start].ends_with(LINE_BREAKS))
+}
+
+/// `at`, or the beginning of its line where only spaces stand between: the document may end in front of text that is
+/// never read, and that is somebody's line all the same.
+fn before_what_is_never_read(text: &str, at: usize) -> usize {
+    let line = text[..at].trim_end_matches(' ').len();
+    let begins = line == 0 || text[..line].ends_with(LINE_BREAKS);
+    if begins && at < text.len() { line } else { at }
 }
 
 /// What ends a line for the reader's YAML.

@@ -123,8 +123,17 @@ pub fn export(aws_auth: &AwsAuth, paths: &[String], rbac: Option<&Rbac>) -> Expo
             }
             let identity = PrincipalKey::of(&read.entry.arn);
             let all: Vec<At> = items.of_principal(PrincipalHash::of(&identity), &identity).collect();
+            let rule = obeyed(&items, &all);
             // What another entry shadows lets nobody in.
-            if !obeyed(&items, &all).contains(&At { key, index }) {
+            if !rule.contains(&At { key, index }) {
+                continue;
+            }
+            let all_say = |at: &At| items.entry(*at).is_some_and(|other| same(other, &read.entry));
+            if rule.iter().all(all_say) && rule.first() != Some(&(At { key, index })) {
+                continue;
+            }
+            if !rule.iter().all(all_say) {
+                one.lose(LossKind::Entry, format!("the authenticator takes one of {} entries for it at random, and an access entry can say but one thing: remove the others first", rule.len()));
                 continue;
             }
             export.entries.extend(one.carry(full.get(&identity).map(|arn| arn.as_str())));

@@ -3,8 +3,9 @@
 //! The record holds, for each owned entry, the UID of its `IamMapping`, a hash of its principal and a hash of what
 //! was written, and one bit. The first finds the mapping, the second the item when somebody edited it, the third the
 //! item among duplicates; the bit says that ours stood, and stood alone: for when it did not, a foreign item for the
-//! principal looks as if it were ours and had been edited. It is bound to the cluster by the UID of namespace `kube-system`: a record that was restored from
-//! another cluster counts as lost. Not here: deciding what a claim means for an item (`plan::claims`).
+//! principal looks as if it were ours and had been edited. It is bound to the cluster by the UID of namespace
+//! `kube-system`: a record that was restored from another cluster counts as lost. Not here: deciding what a claim means
+//! for an item (`plan::claims`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -32,7 +33,7 @@ impl PrincipalHash {
     /// The hash of a principal.
     #[must_use]
     pub fn of(principal: &PrincipalKey) -> Self {
-        Self(low(XxHash3_64::oneshot(principal.as_str().as_bytes())))
+        Self(hash(principal.as_str().as_bytes()))
     }
 }
 
@@ -53,12 +54,13 @@ impl EntryHash {
             bytes.extend_from_slice(&text.len().to_le_bytes());
             bytes.extend_from_slice(text.as_bytes());
         }
-        Self(low(XxHash3_64::oneshot(&bytes)))
+        Self(hash(&bytes))
     }
 }
 
-fn low(hash: u64) -> u32 {
-    let [a, b, c, d, ..] = hash.to_le_bytes();
+/// A short hash of any bytes, which stays the same over versions.
+pub(crate) fn hash(bytes: &[u8]) -> u32 {
+    let [a, b, c, d, ..] = XxHash3_64::oneshot(bytes).to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
 

@@ -77,6 +77,22 @@ pub struct Grant<'a> {
     pub rules: Option<&'a [Rule]>,
 }
 
+impl Rule {
+    fn is_everything(&self) -> bool {
+        let every = |all: &[String]| all.iter().any(|one| one == "*");
+        every(&self.verbs) && every(&self.groups) && every(&self.resources) && self.names.is_empty()
+    }
+}
+
+impl Grant<'_> {
+    /// Whether it allows every verb on every resource, in all of the cluster.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.binding.namespace.is_none()
+            && self.rules.is_some_and(|rules| rules.iter().any(Rule::is_everything))
+    }
+}
+
 impl Rbac {
     /// What this user has beyond what everybody has, cluster-wide grants first. Placeholders in `username` stand for
     /// anything: a binding for a name that it can become counts.
@@ -154,6 +170,27 @@ mod tests {
         };
         assert_eq!(roles(&rbac, "dev:jane", &["developers"]), ["audit", "view", "edit"]);
         assert_eq!(roles(&rbac, "dev:JANE", &["Developers"]), ["audit"]);
+    }
+
+    #[test]
+    fn everything_is_every_verb_on_every_resource_in_every_namespace() {
+        let star = || vec!["*".to_owned()];
+        let all = Rule { verbs: star(), groups: star(), resources: star(), ..Rule::default() };
+        let everything = |namespace, rule: &Rule| {
+            let rules = [rule.clone()];
+            let binding = binding(namespace, "role", Subject::Group("admins".to_owned()));
+            Grant { binding: &binding, subject: &binding.subjects[0], rules: Some(&rules) }.is_everything()
+        };
+        assert!(everything(None, &all));
+        assert!(!everything(Some("dev"), &all));
+        for less in [
+            Rule { verbs: vec!["get".to_owned()], ..all.clone() },
+            Rule { groups: vec![String::new()], ..all.clone() },
+            Rule { resources: vec!["pods".to_owned()], ..all.clone() },
+            Rule { names: vec!["one".to_owned()], ..all.clone() },
+        ] {
+            assert!(!everything(None, &less), "{less:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::document::{self, Edit};
 use crate::entry::Key;
 use crate::guards::{self, Context};
 use crate::mapping::Uid;
-use crate::ownership;
+use crate::ownership::{self, Owned, Record};
 use crate::plan::Input;
 use crate::plan::claims::{At, Claims, Items};
 use crate::reader::Reading;
@@ -171,13 +171,19 @@ fn standing<'g>(live: &AwsAuth, good: &'g AwsAuth, cluster: Uid) -> Cow<'g, AwsA
     Cow::Owned(good.with(texts, now, None, cluster))
 }
 
-/// `live` with what is damaged taken from `good`, and what that was. The ownership record stays the live one where
-/// there is one: it is the newer.
+/// `live` with what is damaged taken from `good`, and what that was. A key that no reader could read then is not brought
+/// back. The ownership record stays the live one where there is one: it is the newer.
 #[must_use]
 pub fn mend(live: &AwsAuth, good: &AwsAuth, damage: &Damage, cluster: Uid) -> (AwsAuth, Vec<Restored>) {
     let good = &*standing(live, good, cluster);
     let mut source = match damage {
-        Damage::Missing => good.source().clone(),
+        Damage::Missing => {
+            let mut source = good.source().clone();
+            for key in Key::ALL.into_iter().filter(|&key| broken(good, key)) {
+                source.data.remove(key.as_str());
+            }
+            source
+        }
         Damage::Emptied | Damage::Malformed(_) | Damage::Unwanted(_) => live.source().clone(),
     };
     source.unwritable = live.source().unwritable;
@@ -186,13 +192,16 @@ pub fn mend(live: &AwsAuth, good: &AwsAuth, damage: &Damage, cluster: Uid) -> (A
         Damage::Emptied | Damage::Unwanted(_) => &Key::ALL,
         Damage::Malformed(keys) => keys,
     };
-    for &key in keys {
+    for &key in keys.iter().filter(|&&key| !broken(good, key)) {
         take_key(&mut source, good, key);
     }
-    if live.record().is_err()
-        && let Some(record) = good.source().annotations.get(ownership::ANNOTATION)
-    {
-        source.annotations.insert(ownership::ANNOTATION.to_owned(), record.clone());
+    if let (Err(_), Ok(record)) = (live.record(), good.record()) {
+        let record = match damage {
+            // It is as old as all that it stands beside.
+            Damage::Missing | Damage::Emptied | Damage::Unwanted(_) => record.encode(cluster),
+            Damage::Malformed(_) => exactly(record).encode(cluster),
+        };
+        source.annotations.insert(ownership::ANNOTATION.to_owned(), record);
     }
     if matches!(damage, Damage::Missing) {
         source.annotations.remove(approval::HELD);
@@ -270,6 +279,13 @@ pub fn lost_nodes(before: &AwsAuth, after: &AwsAuth) -> Vec<String> {
     let mut lost: Vec<String> = nodes(before).into_iter().filter(|node| !left.contains(node)).collect();
     lost.dedup();
     lost
+}
+
+/// A record by which only what is exactly as it was written is ours: it may be older than an entry that somebody else
+/// wrote for one of its principals.
+fn exactly(record: &Record) -> Record {
+    let rows = record.rows().iter().map(|row| Owned { alone: false, ..*row });
+    Record::new(rows.collect(), record.window().clone())
 }
 
 fn take_key(source: &mut Source, good: &AwsAuth, key: Key) {

@@ -11,3 +11,12 @@ impl fmt::Display for Timestamp {
         write!(f, "@{}", self.0)
     }
 }
+
+impl Timestamp {
+    /// Whether less than `seconds` lie between the two, whichever came first. For times that others may have written:
+    /// they may be anything at all.
+    #[must_use]
+    pub fn is_within(self, seconds: i64, of: Self) -> bool {
+        self.0.abs_diff(of.0) < seconds.max(0).unsigned_abs()
+    }
+}

@@ -35,7 +35,7 @@ impl Window {
     /// What still counts at `now`, if the window is `length` seconds long. A row from further ahead than that was
     /// written by a clock that was wrong, and does not count.
     fn counting(&self, now: Timestamp, length: i64) -> impl Iterator<Item = &Removal> {
-        self.rows.iter().filter(move |row| (now.0 - row.at.0).abs() < length)
+        self.rows.iter().filter(move |row| row.at.is_within(length, now))
     }
 
     /// The same window with nothing in it but what still counts at `now`.
@@ -65,7 +65,7 @@ impl Window {
     /// When the oldest of what counts no longer does.
     #[must_use]
     pub fn frees_at(&self, length: i64) -> Option<Timestamp> {
-        self.rows.first().map(|row| Timestamp(row.at.0 + length))
+        self.rows.first().map(|row| Timestamp(row.at.0.saturating_add(length)))
     }
 
     /// Remembers one more, unless it does already.
@@ -136,6 +136,15 @@ mod tests {
         let window = window([removal(1_000_000, 1, 50)]);
         assert_eq!(window.at(Timestamp(1_000), 600).spent(), 0);
         assert_eq!(window.at(Timestamp(999_700), 600).spent(), 1);
+    }
+
+    #[test]
+    fn times_that_nobody_can_have_written_count_for_nothing() {
+        for at in [i64::MIN, i64::MIN + 1_000, i64::MAX] {
+            let window = window([removal(at, 1, 50)]);
+            assert_eq!(window.at(Timestamp(1_000), 600).spent(), 0, "{at}");
+            assert!(window.frees_at(600).is_some());
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "tests say what must hold by failing")]
 
 mod common;
+#[path = "differential/grammar.rs"]
+mod grammar;
 #[path = "differential/matching.rs"]
 mod matching;
 #[path = "differential/material.rs"]
@@ -123,7 +125,7 @@ fn seed() -> u64 {
 }
 
 fn cases() -> u64 {
-    from_environment("DIFFERENTIAL_CASES").unwrap_or(30_000)
+    from_environment("DIFFERENTIAL_CASES").unwrap_or(100_000)
 }
 
 fn from_environment(name: &str) -> Option<u64> {
@@ -154,10 +156,21 @@ fn compare(oracle: &mut Oracle, texts: &[String]) {
 
 #[test]
 fn mutated_documents_are_read_as_the_authenticator_reads_them() {
-    let (mut rng, seeds, mut oracle) = (Rng(seed()), seeds(), Oracle::start());
+    let seeds = seeds();
+    compare_many(|rng| mutate::document(rng, &seeds));
+}
+
+#[test]
+fn documents_made_from_a_grammar_are_read_as_the_authenticator_reads_them() {
+    compare_many(grammar::document);
+}
+
+/// Compares half of the documents that are asked for.
+fn compare_many(mut document: impl FnMut(&mut Rng) -> String) {
+    let (mut rng, mut oracle) = (Rng(seed()), Oracle::start());
     let mut counts = [0_usize; 5];
-    for _ in 0..cases().div_ceil(1000) {
-        let texts: Vec<String> = (0..1000).map(|_| mutate::document(&mut rng, &seeds)).collect();
+    for _ in 0..cases().div_ceil(2000) {
+        let texts: Vec<String> = (0..1000).map(|_| document(&mut rng)).collect();
         compare(&mut oracle, &texts);
         for text in &texts {
             let reading = reader::read(Key::MapRoles, Some(text));
@@ -223,14 +236,21 @@ fn every_hostile_scalar_is_read_as_the_authenticator_reads_it_in_every_position(
 fn callers_become_whom_the_authenticator_makes_of_them() {
     let (mut rng, mut oracle) = (Rng(seed()), Oracle::start());
     let cases = usize::try_from(cases()).expect("a number of cases");
-    matching::compare(&mut rng, &mut oracle, cases / 3);
+    matching::compare(&mut rng, &mut oracle, cases / 5);
+}
+
+#[test]
+fn arns_are_canonical_as_the_authenticator_has_them() {
+    let (mut rng, mut oracle) = (Rng(seed()), Oracle::start());
+    let cases = usize::try_from(cases()).expect("a number of cases");
+    matching::compare_arns(&mut rng, &mut oracle, cases / 5);
 }
 
 #[test]
 fn what_is_written_for_a_set_of_mappings_is_read_by_the_authenticator_as_it_was_meant() {
     let (mut rng, mut oracle) = (Rng(seed()), Oracle::start());
     let cases = usize::try_from(cases()).expect("a number of cases");
-    meant::compare(&mut rng, &mut oracle, cases / 3);
+    meant::compare(&mut rng, &mut oracle, cases / 10);
 }
 
 #[test]

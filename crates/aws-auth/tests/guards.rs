@@ -58,6 +58,11 @@ fn of_many_deletions_at_once_only_a_fifth_of_fifty_goes_and_additions_go_on() {
     world.settle();
     assert_eq!(entries(&world), 200 - 10 + 1);
     assert_eq!(held(&world), BTreeSet::from([HoldReason::RemovalBrake]));
+    let message = world.plan(|plan| plan.held[0].message.clone());
+    assert!(
+        message.contains("of 200 owned entries at most 10 are") && message.contains("in 10 minutes"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -303,6 +308,85 @@ fn nodes_keep_their_entry_until_somebody_approves() {
     }
 }
 
+/// Fifty entries of ours and one of nodes whose mappings are all gone: two guards hold, and publish a hash each.
+fn world_where_two_guards_hold() -> (World, Vec<String>) {
+    let mut world = world(50);
+    // Sorted before all others: it would be what the brake lets through first.
+    let arn = role("a-node");
+    world.settings.policy.privileged.insert(aws_auth::arn::Principal::parse(&arn).unwrap().key());
+    world.mappings.push(mapping("nodes", 77, node(&arn, MappingType::Ec2Linux)));
+    world.settle();
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(held(&world), BTreeSet::from([HoldReason::NodeEntry, HoldReason::RemovalBrake]));
+    assert_eq!(entries(&world), 50 - 10 + 1);
+    let hashes =
+        world.plan(|plan| plan.requests.iter().map(|request| request.hash.clone()).collect::<Vec<_>>());
+    assert_eq!(hashes.len(), 2);
+    (world, hashes)
+}
+
+#[test]
+fn two_approvals_written_at_once_let_both_through_in_either_order() {
+    for turned in [false, true] {
+        let (mut world, mut hashes) = world_where_two_guards_hold();
+        if turned {
+            hashes.reverse();
+        }
+        world.approve(&hashes.join(" "));
+        let through = world.plan(|plan| plan.approved.iter().map(|one| one.principals.len()).sum::<usize>());
+        assert_eq!(through, 41);
+        world.settle();
+        assert_eq!(entries(&world), 0);
+        assert_eq!(held(&world), BTreeSet::new());
+    }
+}
+
+#[test]
+fn of_two_guards_that_hold_each_part_names_the_hash_of_its_own() {
+    let (world, _) = world_where_two_guards_hold();
+    world.plan(|plan| {
+        for held in &plan.held {
+            let request = plan.requests.iter().find(|request| request.reason == held.reason.as_str());
+            assert_eq!(held.approval.unwrap().all.to_string(), request.unwrap().hash);
+        }
+    });
+}
+
+#[test]
+fn of_two_guards_that_hold_each_is_let_through_by_its_own_approval_alone() {
+    for (reason, left) in [(HoldReason::NodeEntry, 40), (HoldReason::RemovalBrake, 1)] {
+        let (mut world, _) = world_where_two_guards_hold();
+        let hash = world.plan(|plan| {
+            let one = plan.requests.iter().find(|request| request.reason == reason.as_str());
+            one.unwrap().hash.clone()
+        });
+        world.approve(&hash);
+        world.settle();
+        assert_eq!(entries(&world), left, "{reason}");
+        assert_eq!(held(&world).len(), 1, "{reason}");
+        assert!(!held(&world).contains(&reason), "{reason}");
+    }
+}
+
+#[test]
+fn a_node_entry_that_is_taken_over_keeps_its_name_and_its_group() {
+    let text = format!("{ADMIN}- rolearn: {}\n  username: worker\n  groups: [system:nodes]\n", role("nodes"));
+    for (username, groups, stays) in [
+        ("worker", ["system:nodes", "more"].as_slice(), true),
+        ("worker", &[], false),
+        ("other", &["system:nodes"], false),
+    ] {
+        let mut world = World::with_roles(&text);
+        let principal = aws_auth::arn::Principal::parse(&role("nodes")).unwrap().key();
+        world.settings.policy.privileged.insert(principal);
+        world.mappings.push(mapping("nodes", 1, adopting(raw(&role("nodes"), username, groups))));
+        let outcome = world.outcome("nodes");
+        assert_eq!(outcome == Outcome::Applied, stays, "{outcome:?}");
+        assert_eq!(held(&world).contains(&HoldReason::NodeEntry), !stays);
+    }
+}
+
 #[test]
 fn an_approval_does_not_lift_the_guard_of_the_last_admin() {
     let mut world = World::with_roles("[]");
@@ -317,6 +401,25 @@ fn an_approval_does_not_lift_the_guard_of_the_last_admin() {
     let left: Vec<String> = world.served(Key::MapRoles).into_iter().map(|entry| entry.username).collect();
     assert_eq!(left, ["ops"]);
     assert_eq!(held(&world), BTreeSet::from([HoldReason::LastAdmin]));
+}
+
+#[test]
+fn the_last_admin_stays_where_the_one_to_come_finds_no_room() {
+    let mut world = World::with_roles("[]");
+    let admin = |world: &mut World, name: &str, uid, username: &str| {
+        let arn = role(name);
+        world.settings.policy.privileged.insert(aws_auth::arn::Principal::parse(&arn).unwrap().key());
+        world.mappings.push(mapping(name, uid, raw(&arn, username, &["system:masters"])));
+    };
+    admin(&mut world, "ops", 1, "ops");
+    world.settle();
+    world.settings.guards.max_data_bytes = world.roles().len() + 100;
+    world.mappings.clear();
+    admin(&mut world, "successor", 2, &"long".repeat(50));
+    world.settle();
+    let left: Vec<String> = world.served(Key::MapRoles).into_iter().map(|entry| entry.username).collect();
+    assert_eq!(left, ["ops"]);
+    assert_eq!(held(&world), BTreeSet::from([HoldReason::LastAdmin, HoldReason::TargetFull]));
 }
 
 #[test]
@@ -405,6 +508,8 @@ fn a_tampered_publication_approves_nothing_and_is_written_anew() {
         "{}",
         "null",
         "{\"nonce\":\"zz\",\"since\":0,\"held\":[]}",
+        "{\"nonce\":\"1\",\"since\":-9223372036854775808,\"held\":[]}",
+        "{\"nonce\":\"1\",\"since\":9223372036854775807,\"held\":[]}",
         &right.replace("RemovalBrake", "Nothing"),
     ] {
         let mut world = self::clone(&world);

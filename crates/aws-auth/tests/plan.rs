@@ -190,10 +190,31 @@ fn a_removal_that_could_mean_several_entries_is_held_and_said() {
     let held = plan(&[], &world.aws_auth, &world.settings).held;
     assert_eq!(held.len(), 1);
     assert_eq!(held[0].reason, HoldReason::AmbiguousOwner);
-    // Once a person has made it clear, what is left of it goes.
-    world.edit(Key::MapRoles, |_| format!("{FOREIGN}{}", &two[..two.len() / 2]));
+    // Once a person has made it clear, what is left stays, and is nobody's.
+    let one = format!("{FOREIGN}{}", &two[..two.len() / 2]);
+    world.edit(Key::MapRoles, |_| one.clone());
     world.settle();
-    assert_eq!(world.roles(), FOREIGN);
+    assert_eq!(world.roles(), one);
+    assert_eq!(plan(&[], &world.aws_auth, &world.settings).held, []);
+}
+
+/// Found by the simulation: ours edited beside somebody else's, and then taken away.
+#[test]
+fn what_is_left_of_several_entries_is_not_taken_for_ours_edited() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    let theirs = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: eksctl\n";
+    world.edit(Key::MapRoles, |text| format!("{}{theirs}", text.replace("developers", "edited")));
+    world.mappings.push(mapping("other", 2, raw(&role("other"), "other", &["developers"])));
+    world.settle();
+    world.edit(Key::MapRoles, |text| {
+        let (before, ours) = text.split_once("- rolearn: \"arn:aws:iam::111122223333:role/dev\"").unwrap();
+        format!("{before}- {}", ours.split_once("\n- ").unwrap().1)
+    });
+    world.mappings.remove(0);
+    world.settle();
+    assert!(world.roles().contains(theirs), "{}", world.roles());
 }
 
 #[test]
@@ -302,6 +323,51 @@ fn a_mapping_made_again_under_another_uid_takes_its_entry_over() {
 }
 
 #[test]
+fn a_mapping_made_again_beside_a_foreign_entry_is_a_conflict_and_changes_nothing() {
+    let theirs = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: eksctl\n";
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.edit(Key::MapRoles, |text| format!("{text}{theirs}"));
+    let text = world.roles().to_owned();
+    world.mappings = vec![mapping("dev", 2, dev())];
+    assert!(matches!(world.outcome("dev"), Outcome::ForeignConflict { .. }));
+    assert_eq!(world.roles(), text);
+}
+
+#[test]
+fn a_foreign_entry_that_says_the_same_as_ours_later_is_no_conflict() {
+    let same = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: dev:{{SessionName}}\n  groups: [developers]\n";
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.edit(Key::MapRoles, |text| format!("{text}{same}"));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+}
+
+#[test]
+fn of_foreign_entries_that_chance_decides_between_none_is_adopted() {
+    let users = "- userarn: arn:aws:iam::111122223333:user/jane\n  username: a\n- userarn: arn:aws:iam::111122223333:user/JANE\n  username: b\n";
+    let mut world = World::with(aws_auth(&[("mapUsers", users)]));
+    world.mappings.push(mapping("jane", 1, adopting(raw("arn:aws:iam::111122223333:user/jane", "c", &[]))));
+    assert!(matches!(world.outcome("jane"), Outcome::ForeignConflict { .. }));
+    assert_eq!(world.aws_auth.text(Key::MapUsers), users);
+}
+
+#[test]
+fn a_verdict_says_what_stands_for_its_mapping() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    let mappings: Vec<&Mapping> = world.mappings.iter().collect();
+    assert_eq!(plan(&mappings, &world.aws_auth, &world.settings).verdicts[0].applied, None);
+    world.settle();
+    let mappings: Vec<&Mapping> = world.mappings.iter().collect();
+    let plan = plan(&mappings, &world.aws_auth, &world.settings);
+    let (key, entry) = plan.verdicts[0].applied.unwrap();
+    assert_eq!((key, entry.username.as_str()), (Key::MapRoles, "dev:{{SessionName}}"));
+}
+
+#[test]
 fn a_paused_mapping_keeps_what_it_has_but_deletion_and_expiry_beat_it() {
     let mut world = foreign();
     world.mappings.push(mapping("dev", 1, dev()));
@@ -342,6 +408,55 @@ fn an_object_that_does_not_decode_freezes_its_own_entry_alone() {
     assert_eq!(outcomes["qa"], Outcome::Applied);
     assert_eq!(changes, 1);
     assert_eq!(world.served(Key::MapRoles).len(), 4);
+}
+
+#[test]
+fn what_stands_for_an_object_that_does_not_decode_keeps_its_principal_and_holds_nobody_else_up() {
+    let mut world = World::with_roles("[]");
+    world.mappings.push(mapping("first", 1, dev()));
+    world.settle();
+    world.mappings[0] = undecodable("first", 1);
+    world.mappings.push(mapping("second", 2, dev()));
+    world.mappings.push(mapping("other", 3, raw(&role("other"), "other", &[])));
+    let (outcomes, _) = world.settle();
+    assert_eq!(outcomes["second"], Outcome::DuplicatePrincipal { winner: "first".to_owned() });
+    assert_eq!(outcomes["other"], Outcome::Applied);
+}
+
+/// An object that does not decode, whose entry somebody took away and another object's mapping now has.
+fn replaced_while_undecodable() -> (World, String) {
+    let mut world = World::with_roles("[]");
+    world.mappings.push(mapping("first", 1, dev()));
+    world.settle();
+    let first = world.roles().to_owned();
+    world.mappings[0] = undecodable("first", 1);
+    world.edit(Key::MapRoles, |_| "[]".to_owned());
+    world.mappings.push(mapping("second", 2, raw(&role("dev"), "second", &[])));
+    assert_eq!(world.settle().0["second"], Outcome::Applied);
+    (world, first)
+}
+
+#[test]
+fn whose_entry_stands_keeps_its_principal_against_an_older_one_that_lost_its_entry() {
+    let (mut world, _) = replaced_while_undecodable();
+    world.mappings[0] = mapping("first", 1, dev());
+    let (outcomes, changes) = world.settle();
+    assert_eq!(outcomes["first"], Outcome::DuplicatePrincipal { winner: "second".to_owned() });
+    assert_eq!(outcomes["second"], Outcome::Applied);
+    assert_eq!(changes, 0);
+    world.mappings.remove(1);
+    assert_eq!(world.settle().0["first"], Outcome::Applied);
+}
+
+#[test]
+fn an_entry_whose_mapping_lost_its_principal_does_not_become_somebody_elses() {
+    let (mut world, first) = replaced_while_undecodable();
+    world.edit(Key::MapRoles, |text| format!("{first}{text}"));
+    world.mappings[0] = mapping("first", 1, dev());
+    world.settle();
+    world.mappings.remove(1);
+    assert_eq!(world.settle().0["first"], Outcome::Applied);
+    assert_eq!(world.served(Key::MapRoles).len(), 1);
 }
 
 #[test]
@@ -450,6 +565,16 @@ fn no_mapping_demotes_or_removes_a_protected_principal() {
     assert_eq!(world.roles(), text);
 }
 
+#[test]
+fn a_mapping_that_changes_its_principal_takes_no_protected_entry_along() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.settings.protected.insert(Principal::parse(&role("dev")).unwrap().key());
+    world.mappings[0] = mapping("dev", 1, raw(&role("other"), "other", &[]));
+    assert!(matches!(world.outcome("dev"), Outcome::Held { reason: HoldReason::Protected, .. }));
+}
+
 fn admins(names: &[&str]) -> World {
     let mut world = World::with_roles("- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: n\n");
     for (n, name) in names.iter().enumerate() {
@@ -489,9 +614,36 @@ fn the_last_admin_goes_when_another_comes_in_the_same_write() {
     let mut world = admins(&["a"]);
     world.settings.policy.privileged.insert(Principal::parse(&role("b")).unwrap().key());
     world.mappings = vec![mapping("b", 9, raw(&role("b"), "b", &[SYSTEM_MASTERS]))];
+    let mappings: Vec<&Mapping> = world.mappings.iter().collect();
+    assert_eq!(plan(&mappings, &world.aws_auth, &world.settings).changes.len(), 2);
     let (outcomes, changes) = world.settle();
     assert_eq!(outcomes["b"], Outcome::Applied);
     assert_eq!(changes, 2);
+}
+
+#[test]
+fn the_last_admin_may_get_another_name_and_even_another_principal() {
+    let mut world = admins(&["a"]);
+    world.mappings[0] = mapping("a", 1, raw(&role("a"), "renamed", &[SYSTEM_MASTERS]));
+    assert_eq!(world.outcome("a"), Outcome::Applied);
+    world.settings.policy.privileged.insert(Principal::parse(&role("b")).unwrap().key());
+    world.mappings[0] = mapping("a", 1, raw(&role("b"), "b", &[SYSTEM_MASTERS]));
+    let mappings: Vec<&Mapping> = world.mappings.iter().collect();
+    let admins = plan(&mappings, &world.aws_auth, &world.settings).admins;
+    assert_eq!((admins.before, admins.after), (1, 1));
+}
+
+#[test]
+fn the_last_admin_stays_when_the_one_that_comes_expires_or_is_none() {
+    let later = Some(Timestamp(common::NOW.0 + 60));
+    for (other, groups, expires_at) in [("b", SYSTEM_MASTERS, later), ("b", "view", None)] {
+        let mut world = admins(&["a"]);
+        world.settings.policy.privileged.insert(Principal::parse(&role(other)).unwrap().key());
+        let raw = RawSpec { expires_at, ..raw(&role(other), other, &[groups]) };
+        world.mappings = vec![mapping(other, 9, raw)];
+        world.settle();
+        assert_eq!(world.served(Key::MapRoles)[1].username, "a", "{groups}");
+    }
 }
 
 #[test]
@@ -521,6 +673,7 @@ fn a_broken_key_is_held_with_line_and_column_and_the_others_go_on() {
         panic!("{:?}", outcomes["jane"])
     };
     assert!(message.contains("mapUsers of aws-auth, line 2, column "), "{message}");
+    assert!(message.contains("reads no entry of this key until it is mended"), "{message}");
 }
 
 #[test]
@@ -561,6 +714,17 @@ fn with_the_record_lost_an_entry_is_ours_again_where_its_mappings_status_says_so
     world.mappings.clear();
     world.settle();
     assert_eq!(world.roles(), FOREIGN);
+}
+
+#[test]
+fn with_the_record_lost_an_entry_that_is_not_as_it_was_applied_is_nobodys() {
+    let mut world = foreign();
+    world.mappings.push(mapping("dev", 1, dev()));
+    world.settle();
+    world.note_applied();
+    world.annotate(None);
+    world.edit(Key::MapRoles, |text| text.replace("developers", "others"));
+    assert!(matches!(world.outcome("dev"), Outcome::ForeignConflict { .. }));
 }
 
 #[test]
@@ -642,6 +806,18 @@ fn entries_go_before_the_end_of_the_first_document() {
     world.mappings.push(mapping("dev", 1, dev()));
     assert_eq!(world.outcome("dev"), Outcome::Applied);
     assert!(world.roles().ends_with("...\n# never read\n"));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.roles(), text);
+}
+
+#[test]
+fn a_line_that_follows_the_first_document_and_is_never_read_stays_whole() {
+    let text = "    - rolearn: arn:aws:iam::111122223333:role/a\n      username: a\n  never: read\n";
+    let mut world = World::with_roles(text);
+    world.mappings.push(mapping("dev", 1, dev()));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    assert!(world.roles().ends_with("\n  never: read\n"), "{}", world.roles());
     world.mappings.clear();
     world.settle();
     assert_eq!(world.roles(), text);

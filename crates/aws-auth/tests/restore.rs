@@ -9,11 +9,14 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use aws_auth::Key;
 use aws_auth::aws_auth::{AwsAuth, Source};
 use aws_auth::mapping::RawSpec;
+use aws_auth::plan::Outcome;
 use aws_auth::restore::{self, Absence, Damage, Remedy};
-use aws_auth::settings::{GuardSettings, OnDamage};
+use aws_auth::settings::{GuardSettings, Mode, OnDamage};
 use common::{CLUSTER, World, mapping, raw, role};
 
 const FOREIGN: &str = "# who may in\n- rolearn: arn:aws:iam::111122223333:role/nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:nodes] # from eksctl\n- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n  groups: [system:masters]\n";
@@ -222,6 +225,47 @@ fn the_last_good_state_is_the_newest_of_every_key_and_never_what_others_emptied(
     assert!(restore::better(&common::aws_auth(&[("mapRoles", BROKEN)]), None, CLUSTER).is_none());
 }
 
+/// Found by the simulation: the write waited, and statuses said `Applied` of what nobody could read.
+#[test]
+fn what_is_about_to_be_restored_is_not_said_to_be_applied() {
+    let mut world = world(1);
+    assert_eq!(world.outcome("dev0"), Outcome::Applied);
+    let good = world.aws_auth.clone();
+    world.edit(Key::MapRoles, |_| BROKEN.to_owned());
+    let damage = Damage::Malformed(vec![Key::MapRoles]);
+    let (mended, restored) = restore::mend(&world.aws_auth, &good, &damage, CLUSTER);
+    world.aws_auth = mended;
+    world.situation.restored = restored;
+    for (mode, said) in [(Mode::Enforce, Outcome::Pending), (Mode::Observe, Outcome::Observed)] {
+        world.settings.mode = mode;
+        assert_eq!(world.plan(|plan| plan.verdicts[0].outcome.clone()), said);
+    }
+    // Nor does what stands for one that keeps it as it was.
+    world.mappings[0] = mapping("dev0", 1, RawSpec { paused: true, ..dev(0) });
+    assert!(world.plan(|plan| plan.verdicts[0].applied.is_none()));
+}
+
+/// Found by the simulation.
+#[test]
+fn a_key_that_was_broken_before_does_not_come_back_with_the_rest() {
+    let mut world = world(1);
+    change(&mut world, |source| {
+        source.data.remove("mapUsers");
+    });
+    let sound = world.aws_auth.clone();
+    // Nothing was in it: that it is broken locks nobody out, and nothing is restored.
+    world.edit(Key::MapUsers, |_| BROKEN.to_owned());
+    assert_eq!(restore::damage(&world.aws_auth, &sound, CLUSTER), None);
+    let good = restore::better(&world.aws_auth, Some(&sound), CLUSTER).unwrap();
+    let emptied = world.aws_auth.source().clone();
+    for live in [AwsAuth::missing(), AwsAuth::read(Source { data: BTreeMap::new(), ..emptied }, CLUSTER)] {
+        let damage = restore::damage(&live, &good, CLUSTER).unwrap();
+        let (mended, _) = restore::mend(&live, &good, &damage, CLUSTER);
+        assert_eq!(mended.text(Key::MapRoles), good.text(Key::MapRoles));
+        assert_eq!(mended.text(Key::MapUsers), "");
+    }
+}
+
 #[test]
 fn what_was_revoked_after_the_last_good_state_does_not_come_back_with_it() {
     let mut world = world(3);
@@ -287,4 +331,32 @@ fn an_earlier_version_without_a_node_or_an_admin_of_today_is_refused() {
         assert!(why.contains(word), "{why}");
         assert_eq!(restore::refusal(&input, &world.aws_auth), None);
     }
+}
+
+/// Found by the simulation: the checkpoint was older than both the removal of ours and the entry of somebody else's.
+#[test]
+fn where_the_record_comes_from_a_checkpoint_somebody_elses_entry_is_not_taken_for_an_edited_one() {
+    let mut world = world(1);
+    let good = world.aws_auth.clone();
+    world.mappings.clear();
+    world.settle();
+    let theirs = "- {rolearn: arn:aws:iam::111122223333:role/dev0, username: theirs}\n";
+    world.edit(Key::MapRoles, |text| format!("{text}{theirs}"));
+    world.annotate(None);
+    world.edit(Key::MapUsers, |_| BROKEN.to_owned());
+    restore(&mut world, &good);
+    assert!(world.roles().contains(theirs), "{}", world.roles());
+}
+
+#[test]
+fn an_entry_that_was_edited_while_its_mapping_was_paused_is_still_its_own_when_all_is_restored() {
+    let mut world = world(1);
+    world.mappings[0] = mapping("dev0", 1, RawSpec { paused: true, ..dev(0) });
+    world.edit(Key::MapRoles, |text| text.replace("developers", "edited"));
+    world.settle();
+    let good = world.aws_auth.clone();
+    world.aws_auth = AwsAuth::missing();
+    restore(&mut world, &good);
+    world.mappings[0] = mapping("dev0", 1, dev(0));
+    assert_eq!(world.outcome("dev0"), Outcome::Applied);
 }

@@ -32,6 +32,7 @@ pub struct Options {
     users: Vec<(String, Vec<String>)>,
     apiserver_flags: Vec<String>,
     authenticator: Option<Authenticator>,
+    oldest: bool,
 }
 
 impl Options {
@@ -57,6 +58,13 @@ impl Options {
         self
     }
 
+    /// Runs the oldest API server that there is a part for, in place of the newest.
+    #[must_use]
+    pub fn oldest(mut self) -> Self {
+        self.oldest = true;
+        self
+    }
+
     /// Starts a control plane and waits until it serves.
     ///
     /// # Errors
@@ -76,6 +84,7 @@ pub struct ControlPlane {
     etcd: Server,
     folder: Folder,
     port: u16,
+    apiserver_part: Part,
     apiserver_flags: Vec<String>,
     tokens: BTreeMap<String, String>,
     kubectl: PathBuf,
@@ -93,8 +102,9 @@ impl ControlPlane {
     fn start_with(options: Options) -> Result<Self, Error> {
         let kubectl = parts::ensure(Part::Kubectl)?;
         let etcd = parts::ensure(Part::Etcd)?;
+        let apiserver_part = if options.oldest { Part::OldestKubeApiserver } else { Part::KubeApiserver };
         // Found or built before the clock of anything runs.
-        parts::ensure(Part::KubeApiserver)?;
+        parts::ensure(apiserver_part)?;
         let folder = Folder::new()?;
         let etcd = Server::start(&etcd, etcd_flags(folder.path()), &folder.path().join("etcd.log"))?;
         let authenticator =
@@ -105,6 +115,7 @@ impl ControlPlane {
             etcd,
             folder,
             port: 0,
+            apiserver_part,
             apiserver_flags: options.apiserver_flags,
             tokens: BTreeMap::new(),
             kubectl,
@@ -212,7 +223,7 @@ impl ControlPlane {
             return Ok(());
         }
         let flags = self.apiserver_flags();
-        let program = parts::ensure(Part::KubeApiserver)?;
+        let program = parts::ensure(self.apiserver_part)?;
         let log = self.dir().join("kube-apiserver.log");
         let mut server = Server::start(&program, flags, &log)?;
         wait_until_ready("kube-apiserver", &log, &mut server, || self.look())?;

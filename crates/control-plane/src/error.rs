@@ -47,8 +47,38 @@ pub enum Error {
         /// The last lines that `go build` printed.
         output: String,
     },
+    /// A program that Debian packages is not on this machine and could not be installed.
+    #[error(
+        "{program} is not on PATH and was not installed: {why}. Run this as root once, or put {program} on PATH \
+         (`apt-get install --no-install-recommends {package}`)."
+    )]
+    Install {
+        /// The program.
+        program: &'static str,
+        /// Debian's package that has it.
+        package: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// No `python3` on `PATH`, and the program needs one.
+    #[error("{program} needs Python: there is no `python3` on PATH")]
+    PythonMissing {
+        /// The program.
+        program: &'static str,
+    },
+    /// A Python environment could not be made.
+    #[error(
+        "could not install {program} into a Python environment. The end of the output:\n{output}\nIf it is the \
+         network: PyPI must be reachable once. If it is ensurepip: Debian has it in the package python3-venv."
+    )]
+    Python {
+        /// The program.
+        program: &'static str,
+        /// The last lines that were printed.
+        output: String,
+    },
     /// Neither of the variables that say where built parts are kept is set.
-    #[error("nowhere to keep built parts: set AWS_AUTH_OPERATOR_CACHE (or XDG_CACHE_HOME or HOME)")]
+    #[error("nowhere to keep parts: set AWS_AUTH_OPERATOR_CACHE (or XDG_CACHE_HOME or HOME)")]
     NoCache,
     /// A server ended before it was ready.
     #[error("{server} ended before it was ready. The end of its log:\n{log}")]
@@ -93,13 +123,21 @@ pub enum Error {
 
 /// Only the parts of a setup-envtest folder can come from elsewhere.
 fn instead_of_building(part: &str) -> &'static str {
-    if ["aws-auth-reader", "aws-iam-authenticator", "helm", "gitops-health"]
-        .iter()
-        .any(|own| part.starts_with(own))
+    if [
+        "aws-auth-reader",
+        "aws-iam-authenticator",
+        "helm",
+        "gitops-health",
+        "aws-auth ",
+        "argocd",
+        "kube-apiserver v1.32",
+        "krew",
+        "validate-krew",
+    ]
+    .iter()
+    .any(|own| part.starts_with(own))
     {
         "."
-    } else if part.starts_with("promtool") {
-        ", or install promtool (Debian has it in the package prometheus)."
     } else {
         ", or set KUBEBUILDER_ASSETS to a folder that holds kube-apiserver, etcd and kubectl (setup-envtest \
          makes one)."

@@ -16,8 +16,10 @@ mod control_plane;
 mod error;
 pub mod parts;
 mod process;
+mod wire;
 
 pub use authenticator::Authenticator;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
-pub use process::Folder;
+pub use process::{Folder, Server};
+pub use wire::{Carried, Wire};

@@ -69,13 +69,16 @@ impl Drop for Watcher {
 
 /// A server process. Dropping it kills it and waits until it is gone: what a crash does, and at once.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     watcher: Watcher,
 }
 
 impl Server {
     /// Runs `program`; what it prints is appended to `log`.
-    pub(crate) fn start(program: &Path, flags: Vec<String>, log: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When `log` cannot be written, or nothing be run.
+    pub fn start(program: &Path, flags: Vec<String>, log: &Path) -> Result<Self, Error> {
         let open = || OpenOptions::new().create(true).append(true).open(log);
         let file: File = open().doing(|| format!("write {}", log.display()))?;
         let again = file.try_clone().doing(|| format!("write {}", log.display()))?;
@@ -85,7 +88,7 @@ impl Server {
     }
 
     /// Whether it has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         !matches!(self.watcher.script.try_wait(), Ok(None))
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         );
     }
     output::note(&format!(
-        "{}, {} left as they are",
+        "{}, {} left as is",
         count(import.drafts.len(), "IamMapping", "IamMappings"),
         count(import.left.len(), "entry", "entries")
     ));

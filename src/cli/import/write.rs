@@ -6,8 +6,11 @@ use aws_auth::import::Draft;
 use aws_auth::mapping::MappingType;
 use serde_json::{Map, Value, json};
 
-/// All of them as one stream.
+/// All of them as one stream; none, where that is meant, as a list without any.
 pub(super) fn documents(drafts: &[Draft]) -> String {
+    if drafts.is_empty() {
+        return "apiVersion: v1\nkind: List\nitems: []\n".to_owned();
+    }
     let all: Vec<String> = drafts.iter().map(document).collect();
     all.join("---\n")
 }

@@ -37,6 +37,13 @@ pub(super) fn text(
             held.reason,
             plain(held.message)
         )?;
+        if let Some(approval) = &held.approval {
+            writeln!(
+                out,
+                "          {DIM}to let it through: kubectl iam-mapping approve {}; by itself: approve {}{DIM:#}",
+                approval.all, approval.only
+            )?;
+        }
     }
     for refused in &outcome.refused {
         writeln!(

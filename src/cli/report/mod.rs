@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use super::grants::{self, RbacArguments};
 use super::output::{self, Exit, count, plain};
 use super::source::live::Live;
-use super::source::{self, AwsAuthArguments};
+use super::source::{self, AwsAuthArguments, Origin, Standing};
 use crate::api::IamMapping;
 pub(super) use rows::faults;
 use rows::{Row, State};
@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     aws_auth: AwsAuthArguments,
     #[command(flatten)]
     rbac: RbacArguments,
+    /// What the page calls the cluster. Default: the kubeconfig's context, or the file.
+    #[arg(long = "cluster", value_name = "NAME")]
+    cluster_name: Option<String>,
     /// How the report looks. Default: a table. html is one page that needs nothing else.
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Format>,
@@ -65,13 +68,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Format::Json) => output::json(&rows)?,
         Some(Format::Yaml) => output::yaml(&rows)?,
         Some(Format::Csv) => csv::csv(&rows),
-        Some(Format::Html) => {
-            html::page(&rows, &jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string())
-        }
+        Some(Format::Html) => html::page(&rows, &of(arguments, &standing), jiff::Timestamp::now()),
         None => text(&rows),
     };
     output::print(&text)?;
     Ok(Exit::Done)
+}
+
+/// What the page is about, for its title.
+fn of(arguments: &Arguments, standing: &Standing) -> String {
+    let named = arguments.cluster_name.clone().or_else(|| match &standing.origin {
+        Origin::File { name, .. } => Some(name.clone()),
+        Origin::Cluster => arguments.aws_auth.cluster.context_name(),
+    });
+    named.unwrap_or_else(|| "this cluster".to_owned())
 }
 
 fn text(rows: &[Row]) -> String {

@@ -1,4 +1,4 @@
-//! The rows of the report: one for each entry that aws-auth serves, admins first.
+//! The rows of the report: one for each entry of aws-auth, admins first.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,10 @@ pub(super) struct Row {
     pub(super) username: String,
     pub(super) groups: Vec<String>,
     pub(super) state: State,
-    /// Whether it may do everything.
+    /// Whether it is in `system:masters`, which may do everything whatever RBAC says.
     pub(super) admin: bool,
+    /// Whether it may do everything, in `system:masters` or by RBAC as far as that was read.
+    pub(super) everything: bool,
     /// The IamMapping that it was written for.
     pub(super) mapping: Option<String>,
     pub(super) description: Option<String>,
@@ -122,6 +124,8 @@ pub(super) fn rows(aws_auth: &AwsAuth, objects: &[IamMapping], rbac: Option<&Rba
                     }
                 }
             };
+            let given = rbac.map(|rbac| grants::given(rbac, &entry.username, &entry.groups));
+            let admin = rbac::is_beyond(&entry.groups);
             let time = |at: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| at.0.to_string();
             rows.push(Row {
                 key: key.as_str(),
@@ -139,16 +143,21 @@ pub(super) fn rows(aws_auth: &AwsAuth, objects: &[IamMapping], rbac: Option<&Rba
                 },
                 groups: entry.groups.clone(),
                 state,
-                admin: rbac::is_beyond(&entry.groups),
+                admin,
+                everything: admin || given.iter().flatten().any(|given| given.everything),
                 mapping: object.and_then(|object| object.metadata.name.clone()),
                 description: object.and_then(|object| object.spec.description.clone()),
                 since: object.and_then(|object| object.metadata.creation_timestamp.as_ref().map(time)),
                 until: object.and_then(|object| object.spec.expires_at.as_ref().map(time)),
-                rbac: rbac.map(|rbac| grants::given(rbac, &entry.username, &entry.groups)),
+                rbac: given,
             });
         }
     }
-    rows.sort_by_key(|row| !row.admin);
+    // Admins first, then people, then nodes, and last what lets nobody in.
+    rows.sort_by_key(|row| {
+        let nobody = matches!(row.state, State::Shadowed | State::MatchesNobody);
+        (nobody, !row.admin, !row.everything, row.kind == Kind::Node)
+    });
     rows
 }
 

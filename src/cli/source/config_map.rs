@@ -99,7 +99,8 @@ fn bare_list(text: &str) -> Option<Key> {
     Some(if accounts { Key::MapAccounts } else { Key::MapRoles })
 }
 
-fn choose(file: &str, all: Vec<Document>) -> anyhow::Result<Document> {
+fn choose(file: &str, mut all: Vec<Document>) -> anyhow::Result<Document> {
+    all.retain(|document| !document.is_empty_list());
     let keys = Key::ALL.map(Key::as_str);
     let is_data =
         |value: &Value| value.get("kind").is_none() && keys.iter().any(|key| value.get(key).is_some());

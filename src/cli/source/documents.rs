@@ -28,6 +28,11 @@ impl Document {
         self.value.get("apiVersion").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Whether it says that there is nothing, which no document at all does not say.
+    pub(in crate::cli) fn is_empty_list(&self) -> bool {
+        self.kind().ends_with("List") && self.value.get("items").is_some_and(Value::is_null)
+    }
+
     /// `metadata.name`, empty where there is none.
     pub(in crate::cli) fn name(&self) -> &str {
         self.value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
@@ -39,16 +44,51 @@ impl Document {
     }
 }
 
-/// Every object of a file, items of lists one by one.
+/// What of a file is parsed by itself: one YAML document, or all of a JSON file.
+#[derive(Debug)]
+pub(in crate::cli) struct Piece<'f> {
+    file: &'f Text,
+    line: usize,
+    text: &'f str,
+}
+
+/// A file as the pieces that it is parsed in.
+pub(in crate::cli) fn pieces(file: &Text) -> Vec<Piece<'_>> {
+    if file.text.trim_start().starts_with('{') {
+        return vec![Piece { file, line: 1, text: &file.text }];
+    }
+    split(&file.text).into_iter().map(|(line, text)| Piece { file, line, text }).collect()
+}
+
+/// Every object of a file, items of lists one by one; a list without any stays one object.
 pub(in crate::cli) fn documents(file: &Text) -> anyhow::Result<Vec<Document>> {
     let mut all = Vec::new();
-    if file.text.trim_start().starts_with('{') {
-        let values = serde_json::Deserializer::from_str(&file.text).into_iter::<Value>();
-        for value in values {
+    for piece in pieces(file) {
+        all.append(&mut piece.objects()?);
+    }
+    Ok(all)
+}
+
+impl Piece<'_> {
+    /// The file that it is of.
+    pub(in crate::cli) fn file(&self) -> &str {
+        &self.file.name
+    }
+
+    /// Its objects, items of lists one by one; a list without any stays one object.
+    pub(in crate::cli) fn objects(&self) -> anyhow::Result<Vec<Document>> {
+        let Self { file: Text { name, .. }, line, text } = *self;
+        let mut all = Vec::new();
+        if !text.trim_start().starts_with('{') {
+            if let Some(value) = parse(name, line, text)? {
+                push(&mut all, Document { line, value }).with_context(|| format!("{name}:{line}"))?;
+            }
+            return Ok(all);
+        }
+        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
             let value = value.map_err(|error| {
                 anyhow::anyhow!(
-                    "{}:{}:{}: not valid JSON: {}",
-                    file.name,
+                    "{name}:{}:{}: not valid JSON: {}",
                     error.line(),
                     error.column(),
                     without_place(&error.to_string())
@@ -56,14 +96,8 @@ pub(in crate::cli) fn documents(file: &Text) -> anyhow::Result<Vec<Document>> {
             })?;
             push(&mut all, Document { line: 1, value })?;
         }
-        return Ok(all);
+        Ok(all)
     }
-    for (line, text) in split(&file.text) {
-        if let Some(value) = parse(&file.name, line, text)? {
-            push(&mut all, Document { line, value }).with_context(|| format!("{}:{line}", file.name))?;
-        }
-    }
-    Ok(all)
 }
 
 fn push(all: &mut Vec<Document>, document: Document) -> anyhow::Result<()> {
@@ -76,7 +110,7 @@ fn push(all: &mut Vec<Document>, document: Document) -> anyhow::Result<()> {
     let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     let api_version = value.get("apiVersion").cloned().unwrap_or_default();
     match value.get_mut("items").map(Value::take) {
-        Some(Value::Array(items)) => {
+        Some(Value::Array(items)) if !items.is_empty() => {
             for mut value in items {
                 // The API server leaves both out of the items of a typed list.
                 if let (Some(object), Some(kind)) = (value.as_object_mut(), kind.strip_suffix("List"))
@@ -89,14 +123,18 @@ fn push(all: &mut Vec<Document>, document: Document) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Some(Value::Null) | None => Ok(()),
+        // Its `items` are taken: null.
+        Some(Value::Null | Value::Array(_)) | None => {
+            all.push(Document { line, value });
+            Ok(())
+        }
         Some(_) => bail!("items of kind {kind} is no list"),
     }
 }
 
 /// The texts between `---` lines, each with its first line's number. Such a line ends whatever stands before it, block
 /// scalars among it.
-fn split(text: &str) -> impl Iterator<Item = (usize, &str)> {
+fn split(text: &str) -> Vec<(usize, &str)> {
     let mut documents = Vec::new();
     let (mut start, mut first, mut at) = (0, 1, 0);
     for (n, line) in text.split_inclusive('\n').enumerate() {
@@ -109,7 +147,7 @@ fn split(text: &str) -> impl Iterator<Item = (usize, &str)> {
         at += line.len();
     }
     documents.push((first, text.get(start..).unwrap_or_default()));
-    documents.into_iter()
+    documents
 }
 
 fn parse(file: &str, line: usize, text: &str) -> anyhow::Result<Option<Value>> {
@@ -120,15 +158,22 @@ fn parse(file: &str, line: usize, text: &str) -> anyhow::Result<Option<Value>> {
     if !text.lines().any(content) {
         return Ok(None);
     }
-    let value: Value = serde_saphyr::from_str(text).map_err(|error| {
+    // What stands in a text has two bytes at the least (`x,`): only aliases make more of it.
+    let most = text.len().max(250_000);
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_nodes: most, max_events: 2 * most },
+    };
+    let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location();
         let at = place.map_or(0, |at| usize::try_from(at.line()).unwrap_or(1) - 1);
         let column = place.map_or(1, |at| at.column());
-        anyhow::anyhow!(
-            "{file}:{}:{column}: not valid YAML: {}",
-            line + at,
-            without_place(&error.without_snippet().to_string())
-        )
+        let message = error.without_snippet().to_string();
+        let message = match message.strip_prefix("budget breached: ") {
+            Some(breach) if breach.starts_with("Depth") => "nested deeper than any manifest is",
+            Some(_) => "aliases (*name) make it far larger than it looks; write out what they stand for",
+            None => without_place(&message),
+        };
+        anyhow::anyhow!("{file}:{}:{column}: not valid YAML: {message}", line + at)
     })?;
     Ok((!value.is_null()).then_some(value))
 }
@@ -169,6 +214,10 @@ mod tests {
     fn items_of_a_list_are_objects_of_their_own() {
         let all = documents(&file("kind: ConfigMapList\napiVersion: v1\nitems:\n- data: {a: b}\n")).unwrap();
         assert_eq!((all[0].kind(), all[0].api_version()), ("ConfigMap", "v1"));
-        assert_eq!(documents(&file("kind: List\nitems: null\n")).unwrap().len(), 0);
+        for none in ["null", "[]"] {
+            let all = documents(&file(&format!("kind: List\nitems: {none}\n"))).unwrap();
+            assert!(all.len() == 1 && all[0].is_empty_list(), "{all:?}");
+        }
+        assert!(documents(&file("# nothing\n")).unwrap().is_empty());
     }
 }

@@ -59,9 +59,16 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
             continue;
         }
         let path = entry.path();
+        // Links to files count (a mounted ConfigMap is made of them), links to folders do not: they may go in circles.
         if entry.file_type().with_context(unreadable)?.is_dir() {
             collect(&path, found)?;
         } else if path.extension().is_some_and(|end| ENDINGS.iter().any(|known| end == *known)) {
+            let about = fs::metadata(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+            ensure!(
+                about.is_file(),
+                "{} is no file, and reading it may never end; move it away",
+                path.display()
+            );
             found.push(path);
         }
     }

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::{ClusterArguments, Origin, Standing, config_map};
 use crate::api::IamMapping;
 use crate::cli::output;
-use crate::client::{self, CallError, Cluster};
+use crate::client::{self, CallError};
 use crate::telemetry::Telemetry;
 
 /// People wait for an answer, but not for long.
@@ -31,12 +31,7 @@ impl Live {
     pub(in crate::cli) fn connect(arguments: &ClusterArguments) -> anyhow::Result<Self> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime")?;
-        let cluster = Cluster {
-            kubeconfig: arguments.kubeconfig.clone(),
-            context: arguments.context.clone(),
-            impersonate: arguments.impersonate.clone(),
-        };
-        let client = runtime.block_on(client::connect(&cluster, &Telemetry::default()))?;
+        let client = runtime.block_on(client::connect(&arguments.cluster(), &Telemetry::default()))?;
         Ok(Self { runtime, client })
     }
 
@@ -132,6 +127,9 @@ pub(in crate::cli) fn said(error: &CallError) -> anyhow::Error {
             anyhow!("{error}: the kubeconfig's credentials are not accepted; renew them")
         }
         Some(_) => anyhow!("{error}"),
-        None => anyhow!("the API server does not answer: {error}"),
+        None => anyhow!(
+            "the API server does not answer: {}; is it the right --context, and does it take a VPN?",
+            error.to_string().trim_start_matches("ServiceError: ")
+        ),
     }
 }

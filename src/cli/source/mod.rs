@@ -20,6 +20,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::output;
+use crate::client::Cluster;
 use crate::config;
 use live::Live;
 use mappings::Wanted;
@@ -61,19 +62,41 @@ impl Origin {
     }
 }
 
+/// Not `next_help_heading`, under which whatever a command adds would stand too.
+const CLUSTER: &str = "Cluster";
+
 /// The cluster that is read where no file stands in for it.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Cluster")]
 pub(super) struct ClusterArguments {
     /// Kubeconfig to use instead of KUBECONFIG or ~/.kube/config.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = CLUSTER)]
     pub(super) kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig to use instead of the current one.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = CLUSTER)]
     pub(super) context: Option<String>,
     /// User to act as, as kubectl has it.
-    #[arg(long = "as", value_name = "USER")]
+    #[arg(long = "as", value_name = "USER", help_heading = CLUSTER)]
     pub(super) impersonate: Option<String>,
+    /// Group to act in, as kubectl has it; may be given several times.
+    #[arg(long = "as-group", value_name = "GROUP", requires = "impersonate", help_heading = CLUSTER)]
+    pub(super) impersonate_groups: Vec<String>,
+}
+
+impl ClusterArguments {
+    /// Which cluster, as the client is told.
+    pub(super) fn cluster(&self) -> Cluster {
+        Cluster {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            impersonate: self.impersonate.clone(),
+            impersonate_groups: self.impersonate_groups.clone(),
+        }
+    }
+
+    /// What the kubeconfig calls it, where there is one.
+    pub(super) fn context_name(&self) -> Option<String> {
+        self.cluster().context_name()
+    }
 }
 
 /// Which aws-auth.

@@ -10,11 +10,10 @@ use aws_auth::plan::Input;
 use aws_auth::restore::{self, Absence, Damage, Remedy, Restored};
 use aws_auth::situation::Situation;
 use futures::FutureExt as _;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::errands::Errand;
-use super::{Engine, plan, wall_clock};
+use super::{Engine, plan};
 use crate::checkpoints::{self, Checkpoint};
 use crate::controller::announce;
 use crate::controller::checkpoints::{Author, Ring, RingError, Seen, put, read_ring, read_version};
@@ -162,7 +161,7 @@ impl Engine {
             aws_auth: &live.aws_auth,
             cluster,
             settings: &settings,
-            now: wall_clock(),
+            now: self.parts.clock.seconds(),
             situation: Situation::none(),
         };
         match restore::refusal(&input, &mended.0) {
@@ -210,7 +209,7 @@ impl Engine {
                 },
                 labels: live.labels(),
                 cluster: self.parts.cluster,
-                at: Timestamp::now().to_string(),
+                at: self.parts.clock.now().to_string(),
                 entries: plan::entries(&live.aws_auth),
                 note: match &live.origin {
                     Origin::Written { note } => note.clone(),
@@ -228,13 +227,13 @@ impl Engine {
 
     /// Starts writing out what waits to be kept.
     pub(super) fn start_keeping(&mut self) {
-        let Some((header, content)) = self.checkpoints.queued() else { return };
+        let Some((header, content, place)) = self.checkpoints.queued() else { return };
         let (client, deadline) = (self.parts.client.clone(), self.parts.durations.write);
         self.errands.push(
             async move {
                 let name = checkpoints::name(header.number);
                 let body = checkpoints::config_map(&header, &content);
-                let outcome = put(&client, &name, &body, deadline).await;
+                let outcome = put(&client, &name, place, &body, deadline).await;
                 Errand::Checkpoint(Box::new((header, content)), outcome)
             }
             .boxed(),

@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 use http::StatusCode;
 use tokio::time::Instant;
 
-use super::{Engine, Trouble, wall_clock};
+use super::{Engine, Trouble};
 use crate::checkpoints::{Header, Packed};
 use crate::client::call;
 use crate::controller::checkpoints::RingError;
@@ -37,9 +37,9 @@ impl Engine {
             self.start_keeping();
         }
         let surroundings = self.parts.configuration.borrow().surroundings();
-        let deadline = self.parts.durations.write;
+        let (deadline, time) = (self.parts.durations.write, self.parts.clock.seconds());
         while self.errands.len() < STATUSES_AT_ONCE && self.parts.tenure.outlasts(now, deadline) {
-            let Some(sending) = self.statuses.next(&self.mappings, wall_clock(), &surroundings) else {
+            let Some(sending) = self.statuses.next(&self.mappings, time, &surroundings) else {
                 break;
             };
             let client = self.parts.client.clone();
@@ -57,7 +57,7 @@ impl Engine {
             );
         }
         if self.errands.is_empty() && !self.events.is_empty() {
-            let Some(letter) = self.events.next() else { return blocked };
+            let Some(letter) = self.events.next(self.parts.clock.now()) else { return blocked };
             let client = self.parts.client.clone();
             self.errands.push(
                 async move {

@@ -16,7 +16,6 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
-use aws_auth::Timestamp;
 use aws_auth::contention::Contention;
 use aws_auth::mapping::Uid;
 use futures::future::BoxFuture;
@@ -30,6 +29,7 @@ use tokio::time::Instant;
 use crate::client::CallError;
 use crate::controller::backoff::Backoff;
 use crate::controller::checkpoints::Checkpoints;
+use crate::controller::clock::Clock;
 use crate::controller::configuration::Configuration;
 use crate::controller::crd::Crd;
 use crate::controller::durations::Durations;
@@ -58,6 +58,7 @@ pub(super) struct Parts {
     pub(super) durations: Durations,
     pub(super) identity: String,
     pub(super) tenure: Tenure,
+    pub(super) clock: Clock,
     pub(super) telemetry: Telemetry,
 }
 
@@ -343,8 +344,4 @@ impl Trouble {
             Self::Malformed(_) => None,
         }
     }
-}
-
-fn wall_clock() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_second())
 }

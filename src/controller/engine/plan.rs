@@ -11,9 +11,9 @@ use aws_auth::situation::{Rival, Situation};
 use aws_auth::{Key, Timestamp};
 use tokio::time::Instant;
 
+use super::Engine;
 use super::checkpoints::{Base, Footing};
 use super::read_write::Deeds;
-use super::{Engine, wall_clock};
 use crate::controller::announce;
 use crate::controller::events::Notice;
 use crate::controller::status_writer::News;
@@ -43,7 +43,7 @@ impl Engine {
     pub(super) fn plan(&mut self, now: Instant, purpose: Purpose) {
         let Some(live) = self.target.live() else { return };
         let mappings: Vec<&Mapping> = self.mappings.all().map(|row| &row.mapping).collect();
-        let time = wall_clock();
+        let time = self.parts.clock.seconds();
         let configuration = self.parts.configuration.borrow().clone();
         let settings = &*configuration.settings;
         let footing = match self.base(live, &mappings, now) {

@@ -10,14 +10,15 @@ use aws_auth::plan::{Change, ChangeKind};
 use aws_auth::restore::Restored;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::checkpoints::Wanted;
 use super::plan::Purpose;
-use super::{Engine, Parts, Trouble, wall_clock};
+use super::{Engine, Parts, Trouble};
 use crate::checkpoints;
 use crate::client::{CallError, call};
-use crate::controller::checkpoints::{RingError, put};
+use crate::controller::checkpoints::{Place, RingError, put};
 use crate::controller::clients::Clients;
 use crate::controller::confirm::{Doubt, Removal, confirm};
 use crate::controller::requests::{self, AWS_AUTH, Metadata, Object};
@@ -133,7 +134,7 @@ impl Engine {
             })
             .collect();
         let clients = self.target.live().map(|live| live.clients.clone()).unwrap_or_default();
-        let broken = broken(&deeds.restored, &clients);
+        let broken = broken(&deeds.restored, &clients, self.parts.clock.now());
         let Parts { client: api, durations, tenure, .. } = self.parts.clone();
         let Some(request) = self
             .target
@@ -154,7 +155,7 @@ impl Engine {
                 );
             }
             if let Some(broken) = broken {
-                let kept = put(&api, checkpoints::BROKEN, &broken, durations.write).await;
+                let kept = put(&api, checkpoints::BROKEN, Place::Free, &broken, durations.write).await;
                 kept.map_err(WriteError::NotKept)?;
             }
             if !tenure.outlasts(Instant::now(), durations.write) {
@@ -276,7 +277,7 @@ impl Engine {
             .filter_map(|key| write.clients.of_key(*key))
             .collect();
         for client in clients {
-            self.contention.put_back(client, wall_clock(), &self.parts.durations.guards);
+            self.contention.put_back(client, self.parts.clock.seconds(), &self.parts.durations.guards);
         }
     }
 
@@ -288,12 +289,12 @@ impl Engine {
 }
 
 /// The `ConfigMap` that keeps the texts which a restore replaces; `None` where none is lost.
-fn broken(restored: &[Restored], clients: &Clients) -> Option<serde_json::Value> {
+fn broken(restored: &[Restored], clients: &Clients, now: Timestamp) -> Option<serde_json::Value> {
     let texts: BTreeMap<&str, &str> = restored
         .iter()
         .filter_map(|restored| Some((restored.key?.as_str(), restored.broken.as_deref()?)))
         .collect();
     let why: Vec<&str> = restored.iter().map(|restored| restored.why.as_str()).collect();
-    let at = jiff::Timestamp::now().to_string();
-    (!texts.is_empty()).then(|| checkpoints::broken(&texts, &why.join("; "), clients.author(), &at))
+    (!texts.is_empty())
+        .then(|| checkpoints::broken(&texts, &why.join("; "), clients.author(), &now.to_string()))
 }

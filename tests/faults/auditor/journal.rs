@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use super::Item;
+use super::reading::Item;
 use crate::common::Seen;
 
 /// What an object asked for while it had one spec.
@@ -19,6 +19,8 @@ pub struct Wish {
     username: Option<String>,
     groups: BTreeSet<String>,
     pub adopts: bool,
+    /// It is asked for until some time only.
+    pub ends: bool,
     since: u64,
     /// When it was no more; `None` while it is.
     until: Option<(u64, Instant)>,
@@ -105,7 +107,8 @@ impl Wish {
         };
         let name = text(&object["metadata"]["name"])?;
         let adopts = spec["adoption"] == "Adopt";
-        Some(Self { name, arn, key, username, groups, adopts, since, until: None })
+        let ends = spec["expiresAt"].is_string();
+        Some(Self { name, arn, key, username, groups, adopts, ends, since, until: None })
     }
 
     /// Whether an item is what is asked for.

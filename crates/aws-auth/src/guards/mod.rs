@@ -52,7 +52,7 @@ pub type Guard = fn(&Context<'_, '_>, &[&Part<'_>]) -> Vec<Hold>;
 /// Every guard, in the order in which they are asked: those that count what the rest adds up to come last. The last
 /// admin is asked about twice: before the brake, whose hold a person may lift; and in the end, because the admin that
 /// was to come may be what found no room.
-pub const ALL: [Guard; 12] = [
+pub const ALL: &[Guard] = &[
     unwritable::guard,
     missing::guard,
     readable::guard,

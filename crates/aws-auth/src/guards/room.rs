@@ -67,7 +67,8 @@ pub(super) fn guard(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Vec<Hold>
 
 /// By how many bytes of data and rows of the record the part grows aws-auth.
 fn growth(context: &Context<'_, '_>, part: &Part<'_>) -> (i64, i64) {
-    let before = part.at.and_then(|at| context.items.item(at)).map_or(0, |item| signed(item.span.len()));
+    // With the line break after each.
+    let before = part.at.and_then(|at| context.items.item(at)).map_or(0, |item| signed(item.span.len() + 1));
     let after = part.after.as_ref().map_or(0, |(key, entry)| {
         let mut text = String::new();
         spelling::block_item(&mut text, *key, entry, 0, "\n");

@@ -7,7 +7,8 @@ use crate::arn::PrincipalKey;
 use crate::aws_auth::{AwsAuth, Identity};
 use crate::entry::{Entry, Key};
 use crate::mapping::{Mapping, Uid};
-use crate::ownership::{Owned, PrincipalHash, Record};
+use crate::ownership::{self, Owned, PrincipalHash, Record};
+use crate::plan::by_hash::ByHash;
 use crate::reader::{Element, Item, Reading};
 
 /// One item: its key and its index in that key's list.
@@ -23,30 +24,28 @@ pub struct At {
 #[derive(Debug)]
 pub struct Items<'a> {
     aws_auth: &'a AwsAuth,
-    /// Sorted by hash, then in the order in which the items stand.
-    by_principal: Vec<(PrincipalHash, At)>,
+    /// Those with one hash in the order in which they stand.
+    by_principal: ByHash<At>,
 }
 
 impl<'a> Items<'a> {
     /// Indexes aws-auth.
     #[must_use]
     pub fn of(aws_auth: &'a AwsAuth) -> Self {
-        let mut by_principal: Vec<_> = Key::ALL
+        let by_principal: Vec<_> = Key::ALL
             .into_iter()
             .flat_map(|key| {
                 aws_auth.key(key).items().filter_map(move |(index, _, identity)| {
-                    Some((identity?.principal_hash, At { key, index }))
+                    Some((identity?.principal_hash.0, At { key, index }))
                 })
             })
             .collect();
-        by_principal.sort_unstable();
-        Self { aws_auth, by_principal }
+        Self { aws_auth, by_principal: ByHash::of(&by_principal) }
     }
 
     /// Every item whose principal has this hash, in the order in which the reader meets them.
     pub(super) fn hashed(&self, hash: PrincipalHash) -> impl Iterator<Item = At> + '_ {
-        let from = self.by_principal.partition_point(|(other, _)| *other < hash);
-        self.by_principal.iter().skip(from).take_while(move |(other, _)| *other == hash).map(|&(_, at)| at)
+        self.by_principal.get(hash.0)
     }
 
     /// Every item for this principal, in the order in which the reader meets them.
@@ -111,6 +110,8 @@ impl Claim {
 pub struct Claims {
     /// Sorted by UID.
     rows: Vec<(Owned, Claim)>,
+    /// Indexes of the rows.
+    by_uid: ByHash<u32>,
     owners: Owners,
 }
 
@@ -159,18 +160,25 @@ impl Claims {
                 Claim::Intact(_) | Claim::Edited(_) => {
                     items.hashed(row.principal).all(|at| !owners.is_free(at))
                 }
-                Claim::Gone => false,
-                Claim::Ambiguous | Claim::Unseen => row.alone,
+                // One of several once: whichever is left later may be somebody else's.
+                Claim::Gone | Claim::Ambiguous => false,
+                Claim::Unseen => row.alone,
             };
         }
-        Self { rows, owners }
+        let by_uid: Vec<(u32, u32)> = rows.iter().map(|(row, _)| uid_hash(row.uid)).zip(0..).collect();
+        Self { rows, by_uid: ByHash::of(&by_uid), owners }
     }
 
     /// The row of a mapping and what it claims.
     #[must_use]
     pub fn get(&self, uid: Uid) -> Option<(Owned, Claim)> {
-        let at = self.rows.binary_search_by_key(&uid, |(row, _)| row.uid).ok()?;
-        self.rows.get(at).copied()
+        self.rows.get(self.position(uid)?).copied()
+    }
+
+    /// Where among the rows that of a mapping is.
+    pub(super) fn position(&self, uid: Uid) -> Option<usize> {
+        let mut found = self.by_uid.get(uid_hash(uid)).map(|at| at as usize);
+        found.find(|&at| self.rows.get(at).is_some_and(|(row, _)| row.uid == uid))
     }
 
     /// Every row, sorted by UID.
@@ -184,6 +192,10 @@ impl Claims {
     pub fn owner(&self, at: At) -> Option<Uid> {
         *self.owners.slot(at)?
     }
+}
+
+fn uid_hash(uid: Uid) -> u32 {
+    ownership::hash(&uid.0)
 }
 
 fn hold_against(

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use crate::arn::PrincipalKey;
 use crate::entry::{Entry, Key};
 use crate::mapping::{Adoption, Mapping, Spec, Uid};
-use crate::ownership::{EntryHash, Owned, PrincipalHash};
+use crate::ownership::{EntryHash, Owned};
+use crate::plan::by_hash::ByHash;
 use crate::plan::claims::{At, Claim, Claims, Items};
 use crate::plan::part::Part;
 use crate::plan::pin;
@@ -87,22 +88,22 @@ fn standing<'a>(input: &Input<'_>, mapping: &'a Mapping) -> Standing<'a> {
     }
 }
 
-/// For each mapping the one that has its principal instead: the one on record, then the oldest, then the first by
-/// name. Expired mappings do not compete; refused ones only with what stands for them.
+/// For each mapping the one that has its principal instead: the one whose entry stands, then the one on record, then the
+/// oldest, then the first by name. Expired mappings do not compete; refused ones only with what stands for them.
 fn losses<'a>(input: &Input<'a>, mappings: &[&'a Mapping], rows: &[Row]) -> Vec<Option<&'a Mapping>> {
-    let rank = |n: usize| (rows[n].is_none(), mappings[n].created);
+    let stands = |n: usize| rows[n].and_then(|(_, claim)| claim.at()).is_some();
+    let rank = |n: usize| (!stands(n), rows[n].is_none(), mappings[n].created);
     let competes = |n: usize| match standing(input, mappings[n]) {
         Standing::Wants(_) | Standing::Frozen(Outcome::Paused) => true,
         Standing::Frozen(_) => rows[n].is_some(),
         Standing::Expired(_) => false,
     };
     // Hashes beside their index: to sort thousands of mappings by looking into each would cost more than the plan.
-    let hash = |mapping: &Mapping| mapping.spec.as_ref().map(Spec::principal_hash).ok();
-    let mut by_principal: Vec<(PrincipalHash, usize)> =
+    let hash = |mapping: &Mapping| mapping.spec.as_ref().map(|spec| spec.principal_hash().0).ok();
+    let by_principal: Vec<(u32, usize)> =
         mappings.iter().enumerate().filter_map(|(n, mapping)| Some((hash(mapping)?, n))).collect();
-    by_principal.sort_unstable();
     let mut losses = vec![None; mappings.len()];
-    for alike in by_principal.chunk_by(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+    for alike in ByHash::of(&by_principal).alike() {
         let key = |n: usize| mappings[n].spec.as_ref().map(Spec::principal_key).ok();
         let mut settled: Vec<(Option<&PrincipalKey>, Option<&'a Mapping>)> = Vec::new();
         for &(_, n) in alike {
@@ -166,8 +167,11 @@ impl<'a> Decider<'_, 'a> {
     ) -> Outcome {
         let lost = winner.map(|winner| Outcome::DuplicatePrincipal { winner: winner.name.clone() });
         match (standing(self.input, mapping), lost) {
-            // A mapping that lost its principal has nothing to keep.
-            (Standing::Wants(_) | Standing::Frozen(Outcome::Paused), Some(lost)) => lost,
+            // A mapping that lost its principal has nothing to keep, but for what stands: else nobody would own it.
+            (Standing::Wants(_) | Standing::Frozen(Outcome::Paused), Some(lost)) => {
+                self.rows.extend(row.filter(|(_, claim)| claim.at().is_some()).map(|(row, _)| row));
+                lost
+            }
             (Standing::Frozen(outcome), _) => {
                 self.rows.extend(row.map(|(row, _)| row));
                 outcome
@@ -222,6 +226,11 @@ impl<'a> Decider<'_, 'a> {
         if !foreign.is_empty() {
             return self.meet_foreign(mapping, spec, row.map(|(row, _)| row), &foreign);
         }
+        // An object that no longer decodes says nothing of its principal, but what stands for it is still its own.
+        if let Some(winner) = self.frozen_owner(&others) {
+            self.rows.extend(row.map(|(row, _)| row));
+            return Outcome::DuplicatePrincipal { winner };
+        }
         let kind = if row.is_some() { ChangeKind::PutBack } else { ChangeKind::Add };
         self.parts.push(Part {
             kind,
@@ -238,6 +247,16 @@ impl<'a> Decider<'_, 'a> {
             }),
         });
         Outcome::Pending
+    }
+
+    /// The name of a living mapping that one of these items stands for.
+    fn frozen_owner(&self, items: &[At]) -> Option<String> {
+        let owner = |uid: Uid| self.input.mappings.iter().find(|mapping| mapping.uid == uid);
+        items
+            .iter()
+            .filter_map(|&at| owner(self.claims.owner(at)?))
+            .map(|mapping| mapping.name.clone())
+            .next()
     }
 
     /// The mapping's own item is there.
@@ -356,7 +375,7 @@ impl<'a> Decider<'_, 'a> {
             reason: HoldReason::AmbiguousOwner,
             key: Some(at.key),
             message: format!(
-                "the IamMapping for {principal} is gone, but aws-auth holds several entries for it and none is as it was written: remove by hand those that should go; the first stands in {}, line {}",
+                "the IamMapping for {principal} is gone, but aws-auth holds several entries for it and none is as it was written: remove by hand those that should go, and what is left stays; the first stands in {}, line {}",
                 at.key,
                 self.items.item(at)?.line
             ),
@@ -384,11 +403,12 @@ impl<'a> Decider<'_, 'a> {
                         begins: None,
                     });
                 }
-                Claim::Gone => {}
-                Claim::Ambiguous => {
+                Claim::Ambiguous if self.items.hashed(row.principal).nth(1).is_some() => {
                     self.rows.push(*row);
                     self.ambiguous.extend(self.ambiguity(*row));
                 }
+                // Where one is left of several, a person has chosen, or it never was ours.
+                Claim::Gone | Claim::Ambiguous => {}
                 Claim::Unseen => self.rows.push(*row),
             }
         }

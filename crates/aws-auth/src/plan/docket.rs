@@ -53,8 +53,14 @@ impl<'p, 'a> Docket<'p, 'a> {
 
     /// Lets one guard look at what is open. What it holds and a person approved goes through.
     pub(super) fn ask(&mut self, context: &Context<'_, 'a>, guard: Guard) {
-        let open: Vec<usize> = self.open_indexes().collect();
-        let holds = guard(context, &self.open());
+        let mut open: Vec<usize> = self.open_indexes().collect();
+        let mut holds = guard(context, &self.open());
+        // What a person let through is no matter for a guard that would ask a person again. The brake would count it,
+        // and hold other parts than those whose hash it has published.
+        if !self.lifted.is_empty() && holds.iter().any(|hold| hold.reason.can_be_approved()) {
+            open.retain(|n| !self.lifted.contains(n));
+            holds = guard(context, &open.iter().map(|&n| &self.parts[n]).collect::<Vec<_>>());
+        }
         let reasons: BTreeSet<HoldReason> =
             holds.iter().map(|hold| hold.reason).filter(|reason| reason.can_be_approved()).collect();
         for hold in holds {
@@ -172,7 +178,18 @@ impl<'p, 'a> Docket<'p, 'a> {
         let counting = self.open_indexes().filter(|n| !self.lifted.contains(n));
         let counting: Vec<&Part<'a>> = counting.filter_map(|n| self.parts.get(n)).collect();
         let window = guards::window_after(context, &counting);
-        Record::new(rows, window)
+        // Those that stood go where they stood: a record is sorted by UID, and most of it is.
+        let mut stood = vec![None; context.claims.rows().len()];
+        let mut more = Vec::new();
+        for row in rows {
+            match context.claims.position(row.uid).and_then(|at| stood.get_mut(at)) {
+                Some(place @ None) => *place = Some(row),
+                Some(Some(_)) | None => more.push(row),
+            }
+        }
+        let mut sorted = Vec::with_capacity(stood.len() + more.len());
+        sorted.extend(stood.into_iter().flatten().chain(more));
+        Record::new(sorted, window)
     }
 
     /// What became of the approvals.

@@ -3,6 +3,7 @@
 //!
 //! Deterministic: the same input in any order gives the same bytes. Not here: reading or writing the cluster.
 
+mod by_hash;
 pub mod claims;
 pub mod decide;
 mod docket;
@@ -20,7 +21,7 @@ use crate::entry::{Entry, Key};
 use crate::guards::{self, Context};
 use crate::mapping::{Mapping, Uid};
 use crate::ownership::Record;
-use crate::restore;
+use crate::restore::{self, Restored};
 use crate::settings::{AuthenticationMode, Mode, Settings};
 use crate::situation::Situation;
 use crate::time::Timestamp;
@@ -289,7 +290,7 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     let context = Context { input, items: &items, claims: &claims };
     let mut docket = Docket::new(&parts, approvals(input));
     for guard in guards::ALL {
-        docket.ask(&context, guard);
+        docket.ask(&context, *guard);
     }
     let texts = docket.write_texts(&context);
     let admins = guards::count_admins(&context, &docket.open());
@@ -308,6 +309,9 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     if observing || input.aws_auth.source().unwritable.is_some() || input.situation.missing.is_some() {
         write = None;
     }
+    if !input.situation.restored.is_empty() {
+        say_not_yet(&mut verdicts, observing, &input.situation.restored);
+    }
     docket.judge(&mut verdicts, observing);
     let mut changes: Vec<Change> = docket.open().iter().filter_map(|part| part.change(&items)).collect();
     if let Some(after) = &write {
@@ -318,6 +322,17 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     let wake = [wake, docket.wake(&context), publication.until].into_iter().flatten().min();
     let Publication { requests, .. } = publication;
     Plan { write, changes, held, verdicts, admins, requests, approved: docket.into_approved(), wake }
+}
+
+/// What stands in an aws-auth that was restored stands nowhere before it is written.
+fn say_not_yet(verdicts: &mut [Verdict<'_>], observing: bool, restored: &[Restored]) {
+    let is_restored = |key: Key| restored.iter().any(|what| what.key.is_none_or(|restored| restored == key));
+    for verdict in verdicts {
+        verdict.applied = verdict.applied.filter(|(key, _)| !is_restored(*key));
+        if matches!(verdict.outcome, Outcome::Applied | Outcome::AlreadyPresent) {
+            verdict.outcome = if observing { Outcome::Observed } else { Outcome::Pending };
+        }
+    }
 }
 
 fn approvals(input: &Input<'_>) -> Approvals {

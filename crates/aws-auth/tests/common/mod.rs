@@ -63,6 +63,17 @@ pub fn mapping(name: &str, number: u32, raw: RawSpec) -> Mapping {
     }
 }
 
+/// Mappings with these numbers, as a cluster has them by the thousand.
+pub fn mappings(numbers: impl Iterator<Item = u32>) -> Vec<Mapping> {
+    numbers
+        .map(|n| {
+            let name = format!("team-{n:05}");
+            let username = format!("{name}:{{{{SessionName}}}}");
+            mapping(&name, n.wrapping_mul(2_654_435_761), raw(&role(&name), &username, &["developers"]))
+        })
+        .collect()
+}
+
 /// A mapping that the plan must take for undecodable.
 pub fn undecodable(name: &str, number: u32) -> Mapping {
     Mapping {

@@ -4,6 +4,11 @@
 //	{"read": "text"}            what each of the three keys serves when its value is this text
 //	{"lookup": {"data": {"mapRoles": "..."}, "arn": "arn:aws:sts::...", "sso": true}}
 //	                            every outcome that the matching can have for this caller, placeholders not filled in
+//	{"admit": {"data": ..., "arn": ..., "sso": ..., "accountID": ..., "sessionName": ...,
+//	           "accessKeyID": ...,
+//	           "instances": {"i-...": "name"}, "reserved": ["system:"]}}
+//	                            whom the server makes of a caller of whom STS has said this: one outcome, and all that
+//	                            chance may have
 //	{"canonicalize": "arn"}     the canonical ARN, or null
 //	{"characters": [75, 8490]}  how Go lower-cases and folds these characters
 package main
@@ -14,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"unicode"
 
@@ -27,6 +33,7 @@ type request struct {
 	Read         *string `json:"read"`
 	Canonicalize *string `json:"canonicalize"`
 	Lookup       *lookup `json:"lookup"`
+	Admit        *caller `json:"admit"`
 	Characters   []rune  `json:"characters"`
 }
 
@@ -89,15 +96,11 @@ func read(key, text string) (s served) {
 	return s
 }
 
-// outcomes keeps the entries as the authenticator's store does, and lists each one that a walk through its map may
-// meet first.
-func outcomes(l lookup) map[string]any {
-	_, canonical, err := arn.Canonicalize(l.Arn)
-	if err != nil {
-		return map[string]any{"canonical": nil}
-	}
-	config.SSORoleMatchEnabled = l.Sso
-	users, roles, accounts, _ := configmap.ParseMap(l.Data)
+// matching keeps the entries as the authenticator's store does, and lists each one that a walk through its map may meet
+// first.
+func matching(
+	canonical string, users []config.UserMapping, roles []config.RoleMapping,
+) (matchingRoles []config.RoleMapping, matchingUsers []config.UserMapping) {
 	subject := strings.ToLower(canonical)
 	roleMap, userMap := map[string]config.RoleMapping{}, map[string]config.UserMapping{}
 	for _, m := range roles {
@@ -106,18 +109,37 @@ func outcomes(l lookup) map[string]any {
 	for _, m := range users {
 		userMap[m.Key()] = m
 	}
-	matches := []entry{}
 	for _, m := range roleMap {
 		if m.Matches(subject) {
-			matches = append(matches, role(m))
+			matchingRoles = append(matchingRoles, m)
 		}
 	}
-	if len(matches) == 0 {
-		for _, m := range userMap {
-			if m.Matches(subject) {
-				matches = append(matches, user(m))
-			}
+	if len(matchingRoles) > 0 {
+		return matchingRoles, nil
+	}
+	for _, m := range userMap {
+		if m.Matches(subject) {
+			matchingUsers = append(matchingUsers, m)
 		}
+	}
+	return nil, matchingUsers
+}
+
+// outcomes is every entry that may be the caller's.
+func outcomes(l lookup) map[string]any {
+	_, canonical, err := arn.Canonicalize(l.Arn)
+	if err != nil {
+		return map[string]any{"canonical": nil}
+	}
+	config.SSORoleMatchEnabled = l.Sso
+	users, roles, accounts, _ := configmap.ParseMap(l.Data)
+	matches := []entry{}
+	matchingRoles, matchingUsers := matching(canonical, users, roles)
+	for _, m := range matchingRoles {
+		matches = append(matches, role(m))
+	}
+	for _, m := range matchingUsers {
+		matches = append(matches, user(m))
 	}
 	return map[string]any{"canonical": canonical, "matches": matches, "accounts": accounts}
 }
@@ -138,6 +160,8 @@ func answer(line []byte) any {
 		return canonical
 	case r.Lookup != nil:
 		return outcomes(*r.Lookup)
+	case r.Admit != nil:
+		return admit(*r.Admit)
 	case r.Characters != nil:
 		pairs := [][2]rune{}
 		for _, c := range r.Characters {
@@ -154,6 +178,8 @@ func answer(line []byte) any {
 
 func main() {
 	logrus.SetOutput(io.Discard)
+	// Many small documents: what is kept between them is next to nothing.
+	debug.SetGCPercent(800)
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	encoder := json.NewEncoder(out)
 	for {

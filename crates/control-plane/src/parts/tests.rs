@@ -1,5 +1,12 @@
-//! Building and finding parts, on a Go module small enough to build in a moment.
+//! Building, installing and finding parts: a Go module small enough to build in a moment, and stand-ins for the tools that
+//! need the network.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs, thread};
+
+use super::debian::Policy;
 use super::*;
 
 /// A Go program that prints `word`, and a cache of its own.
@@ -34,14 +41,7 @@ impl Fixture {
     }
 
     fn build(&self) -> Result<PathBuf, Error> {
-        let recipe = Recipe {
-            program: "fixture",
-            folder: self.module(),
-            package: ".",
-            module: "example.invalid/none",
-            takes: "a moment",
-            told: None,
-        };
+        let recipe = Recipe::new("fixture", "").package(".", "example.invalid/none").folder(self.module());
         self.workshop().build(&recipe)
     }
 }
@@ -137,19 +137,172 @@ fn what_somebody_else_has_put_on_the_machine_is_not_built() {
 }
 
 #[test]
-fn every_part_knows_its_version() {
+fn every_part_is_at_one_version() {
     for part in [
         Part::KubeApiserver,
+        Part::OldestKubeApiserver,
         Part::Etcd,
         Part::Kubectl,
         Part::Helm,
         Part::Promtool,
+        Part::Prometheus,
+        Part::ArgoCd,
+        Part::RedisServer,
         Part::GitopsHealth,
         Part::AwsAuthReader,
         Part::AwsIamAuthenticator,
+        Part::KeikoprojAwsAuth,
+        Part::Valgrind,
+        Part::Chromium,
+        Part::Aws,
+        Part::Buildah,
+        Part::Actionlint,
+        Part::KubernetesValidate,
+        Part::Krew,
+        Part::ValidateKrewManifest,
     ] {
-        let name = Recipe::of(part).wants().unwrap().part;
-        let version = name.strip_prefix(part.program()).unwrap();
-        assert!(version.starts_with(" v") && version.contains('.'), "{name}");
+        match part.origin() {
+            Origin::Go(recipe) => {
+                let name = recipe.wants().unwrap().part;
+                let version = name.strip_prefix(part.program()).unwrap();
+                assert!(version.starts_with(" v") && version.contains('.'), "{name}");
+            }
+            // The one that Debian has.
+            Origin::Debian { .. } => {}
+            Origin::Python { folder } => {
+                let text = fs::read_to_string(python::requirements(folder)).unwrap();
+                let packages = text
+                    .lines()
+                    .filter(|line| !line.is_empty() && !line.starts_with([' ', '#']))
+                    .collect::<Vec<_>>();
+                assert!(
+                    !packages.is_empty() && packages.iter().all(|line| line.contains("==")),
+                    "{packages:?}"
+                );
+            }
+        }
     }
+}
+
+/// A machine with these programs and no others.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn new(programs: &[(&str, &str)]) -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(machine.bin()).unwrap();
+        for (name, script) in programs {
+            let path = machine.bin().join(name);
+            // Its own folder first in what it calls, then the real machine's.
+            let script = format!(
+                "#!/bin/sh\nbin=\"{}\"\nPATH=\"{}\"\n{script}",
+                machine.bin().display(),
+                env::var("PATH").unwrap()
+            );
+            fs::write(&path, script).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        machine
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.0.path().join("bin")
+    }
+
+    fn workshop(&self) -> Workshop {
+        Workshop { cache: Some(self.0.path().join("cache")), assets: None, path: self.bin().into_os_string() }
+    }
+
+    /// What the stand-ins wrote down.
+    fn log(&self) -> String {
+        fs::read_to_string(self.bin().join("log")).unwrap_or_default()
+    }
+}
+
+const ROOT: (&str, &str) = ("id", "echo 0");
+
+#[test]
+fn a_package_is_installed_once_by_whoever_asks_first() {
+    let apt = "echo \"$@\" >> \"$bin/log\"; case \"$*\" in *install*) touch \"$bin/browser\";; esac";
+    let machine = Machine::new(&[ROOT, ("apt-get", apt)]);
+    thread::scope(|all| {
+        for _ in 0..4 {
+            all.spawn(|| {
+                assert_eq!(
+                    machine.workshop().install("browser", "pkg").unwrap(),
+                    machine.bin().join("browser")
+                );
+            });
+        }
+    });
+    let options = "--quiet --option DPkg::Lock::Timeout=600";
+    assert_eq!(
+        machine.log(),
+        format!("{options} update\n{options} install --yes --no-install-recommends pkg\n")
+    );
+}
+
+#[test]
+fn who_cannot_install_a_package_is_told_what_to_do() {
+    let nothing = ("apt-get", "exit 0");
+    let fails = ("apt-get", "echo 'E: Unable to locate package pkg'; exit 100");
+    for (programs, says) in [
+        (vec![("id", "echo 1000"), nothing], "only root can"),
+        (vec![ROOT], "no apt-get"),
+        (vec![ROOT, fails], "Unable to locate package"),
+        (vec![ROOT, nothing], "no folder of PATH"),
+    ] {
+        let machine = Machine::new(&programs);
+        let error = machine.workshop().install("browser", "pkg").unwrap_err().to_string();
+        assert!(
+            error.contains(says) && error.contains("apt-get install --no-install-recommends pkg"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn packages_start_nothing_and_a_policy_that_is_there_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy-rc.d");
+    let policy = Policy::set(&path).unwrap();
+    assert_eq!(Command::new(&path).status().unwrap().code(), Some(101));
+    drop(Policy::set(&path).unwrap());
+    assert!(path.is_file(), "it was somebody else's");
+    drop(policy);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_python_environment_is_made_once_and_again_when_its_packages_change() {
+    // `python3 -m venv` makes an environment whose python notes what pip was to install, and brings the program.
+    let python = "case \"$2\" in venv) for last; do :; done; mkdir -p \"$last/bin\"; cp \"$0\" \"$last/bin/python\";; \
+                  pip) for last; do :; done; cat \"$last\" >> \"$bin/log\"; touch \"$(dirname \"$0\")/tool\";; \
+                  *) echo 3.11;; esac";
+    let machine = Machine::new(&[("python3", python)]);
+    let requirements = machine.0.path().join("requirements.txt");
+    let make = |text: &str| {
+        fs::write(&requirements, text).unwrap();
+        machine.workshop().environment("tool", &requirements).unwrap()
+    };
+    let one = make("tool==1\n");
+    assert!(one.is_file());
+    assert_eq!(make("tool==1\n"), one);
+    assert_ne!(make("tool==2\n"), one);
+    assert_eq!(machine.log(), "tool==1\ntool==2\n");
+}
+
+#[test]
+fn a_python_environment_that_failed_says_why_and_is_tried_again() {
+    let python = "case \"$2\" in venv) echo 'no module named venv'; exit 1;; *) echo 3.11;; esac";
+    let machine = Machine::new(&[("python3", python)]);
+    let requirements = machine.0.path().join("requirements.txt");
+    fs::write(&requirements, "tool==1\n").unwrap();
+    for _ in 0..2 {
+        let error = machine.workshop().environment("tool", &requirements).unwrap_err().to_string();
+        assert!(error.contains("no module named venv"), "{error}");
+    }
+    fs::remove_file(machine.bin().join("python3")).unwrap();
+    let error = machine.workshop().environment("tool", &requirements).unwrap_err();
+    assert!(matches!(error, Error::PythonMissing { .. }), "{error}");
 }
