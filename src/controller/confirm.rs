@@ -43,6 +43,9 @@ pub(super) enum Doubt {
     /// The watch has not told yet of its successor, who may well have the same principal.
     #[error("IamMapping {0} was made anew; listing again before anything is revoked")]
     MadeAnew(String),
+    /// The mappings that are gone went with the CRD before this one.
+    #[error("the CRD was made anew; planning again before anything is revoked")]
+    CrdMadeAnew,
     /// With the CRD go all objects, and nobody asked for all access to be revoked.
     #[error("{}", crd::gone())]
     CrdGone,
@@ -54,17 +57,20 @@ pub(super) enum Doubt {
     Malformed(#[from] Malformed),
 }
 
-/// Confirms that every one of `removals` is gone, and that the CRD is not; each question within `deadline`.
+/// Confirms that every one of `removals` is gone, and that the CRD, which was `planned` for, is not; each question
+/// within `deadline`.
 pub(super) async fn confirm(
     client: &Client,
     removals: &[Removal],
+    planned: Option<Uid>,
     crd: &Receiver<Standing>,
     deadline: Duration,
 ) -> Result<(), Doubt> {
     // All at once: whatever is asked about was seen gone before, and a CRD's deletion begins before that of its objects.
-    try_join(all_gone(client, removals, deadline), crd_stands(client, removals.len(), crd, deadline)).await?;
+    let crd_stands = crd_stands(client, removals.len(), planned, crd, deadline);
+    try_join(all_gone(client, removals, deadline), crd_stands).await?;
     // What its watch told while the answers were on their way counts too.
-    not_gone(&crd.borrow())
+    not_gone(&crd.borrow(), planned)
 }
 
 async fn all_gone(client: &Client, removals: &[Removal], deadline: Duration) -> Result<(), Doubt> {
@@ -110,24 +116,26 @@ async fn none_listed(client: &Client, removals: &[Removal], deadline: Duration) 
 async fn crd_stands(
     client: &Client,
     removals: usize,
+    planned: Option<Uid>,
     crd: &Receiver<Standing>,
     deadline: Duration,
 ) -> Result<(), Doubt> {
-    not_gone(&crd.borrow())?;
-    if *crd.borrow() == Standing::Stands && removals <= FEW {
+    not_gone(&crd.borrow(), planned)?;
+    if matches!(*crd.borrow(), Standing::Stands(_)) && removals <= FEW {
         return Ok(());
     }
     match call::<Object>(client, requests::get_crd()?, deadline).await {
         Ok(crd) if crd.metadata.deletion_timestamp.is_some() => Err(Doubt::CrdGone),
-        Ok(_) => Ok(()),
+        Ok(crd) => not_gone(&Standing::Stands(crd.metadata.uid()), planned),
         Err(error) if error.is_missing(requests::CRD) => Err(Doubt::CrdGone),
         Err(error) => Err(error.into()),
     }
 }
 
-fn not_gone(standing: &Standing) -> Result<(), Doubt> {
+fn not_gone(standing: &Standing, planned: Option<Uid>) -> Result<(), Doubt> {
     match standing {
         Standing::Gone => Err(Doubt::CrdGone),
-        Standing::Stands | Standing::Unknown => Ok(()),
+        Standing::Stands(uid) if planned.is_some() && *uid != planned => Err(Doubt::CrdMadeAnew),
+        Standing::Stands(_) | Standing::Unknown => Ok(()),
     }
 }

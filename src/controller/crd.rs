@@ -4,6 +4,7 @@
 //! word, and a grant must not come without its end: nothing new is granted then, by a guard of the core. Not here: the
 //! watch (`sources`), the requests (`engine`), what becomes of a removal (`confirm`).
 
+use aws_auth::mapping::Uid;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tokio::sync::watch::{Receiver, Sender};
@@ -18,8 +19,8 @@ use crate::telemetry::health::{Gate, Health};
 pub(super) enum Standing {
     /// The watch is not established.
     Unknown,
-    /// It is there, and nobody has deleted it.
-    Stands,
+    /// It is there, and nobody has deleted it: this one, since a name says nothing of who has it.
+    Stands(Option<Uid>),
     /// It is not there, or on its way out.
     Gone,
 }
@@ -50,6 +51,8 @@ pub(super) struct Crd {
     /// What a list under way has found.
     listed: Option<ObjectMeta>,
     heard: Option<Version>,
+    /// The last one that stood.
+    uid: Option<Uid>,
     schema: Schema,
 }
 
@@ -64,7 +67,13 @@ pub(super) enum Read {
 
 impl Default for Crd {
     fn default() -> Self {
-        Self { standing: Sender::new(Standing::Unknown), listed: None, heard: None, schema: Schema::Unread }
+        Self {
+            standing: Sender::new(Standing::Unknown),
+            listed: None,
+            heard: None,
+            uid: None,
+            schema: Schema::Unread,
+        }
     }
 }
 
@@ -72,6 +81,11 @@ impl Crd {
     /// Whether it is there, now and later.
     pub(super) fn standing(&self) -> Receiver<Standing> {
         self.standing.subscribe()
+    }
+
+    /// Which one it is, or was when it was last heard of.
+    pub(super) fn uid(&self) -> Option<Uid> {
+        self.uid
     }
 
     /// Nothing tells of changes.
@@ -99,7 +113,8 @@ impl Crd {
             self.standing.send_replace(Standing::Gone);
             return Read::Done;
         };
-        self.standing.send_replace(Standing::Stands);
+        self.uid = crd.uid.as_deref().and_then(Uid::parse);
+        self.standing.send_replace(Standing::Stands(self.uid));
         let heard = self.heard.insert(Version::of(crd));
         match &self.schema {
             Schema::Read { version, .. } if version.is(heard) => Read::Done,
@@ -150,9 +165,9 @@ impl Crd {
     pub(super) fn tell(&self, health: &Health) {
         match (&*self.standing.borrow(), self.outdated()) {
             (Standing::Gone, _) => health.close(Gate::Crd, gone()),
-            (Standing::Unknown | Standing::Stands, Some(outdated)) => health.close(Gate::Crd, outdated),
-            (Standing::Stands, None) if self.known() => health.open(Gate::Crd),
-            (Standing::Unknown | Standing::Stands, None) => {}
+            (Standing::Unknown | Standing::Stands(_), Some(outdated)) => health.close(Gate::Crd, outdated),
+            (Standing::Stands(_), None) if self.known() => health.open(Gate::Crd),
+            (Standing::Unknown | Standing::Stands(_), None) => {}
         }
     }
 }

@@ -325,9 +325,13 @@ impl Cluster {
         wait(self.config_maps().delete("aws-auth", &DeleteParams::default())).unwrap();
     }
 
-    /// Deletes the Lease, as somebody might who wants another leader.
+    /// Deletes the Lease, as somebody might who wants another leader: once there is one, because a leader notices only
+    /// at its next renewal that its Lease is gone.
     pub fn delete_lease(&self) {
-        wait(self.leases().delete("aws-auth-operator", &DeleteParams::default())).unwrap();
+        eventually("there is a Lease to be deleted", || {
+            wait(self.leases().delete("aws-auth-operator", &DeleteParams::default()))
+                .map_err(|error| error.to_string())
+        });
     }
 
     /// The Leases beside aws-auth.

@@ -14,17 +14,21 @@ use crate::world::{FOREIGN, OWNED, World, count, owned, promised};
 
 #[test]
 fn s48_a_crd_deleted_while_the_operator_runs_removes_nothing() {
-    let (world, mut operator) = World::running();
+    let (world, operator) = World::running();
+    let owned = owned();
     let (text, since) = (world.cluster.text(Key::MapRoles), world.audit().versions.len() - 1);
     world.cluster.kubectl(&["delete", "crd", "iammappings.aws-auth.dev"]);
     operator.until_unready(&["CRD iammappings.aws-auth.dev", "aws-auth-operator crd | kubectl apply -f -"]);
     assert_eq!(world.cluster.text(Key::MapRoles), text);
-    // All of it is there again before the operator looks: what came back one by one would be taken for the only ones.
-    operator.signal("STOP");
+    // The mappings come back one by one, with the operator looking on and started anew in the middle of it.
     world.cluster.install_crd();
-    world.cluster.apply_all(&owned());
-    operator.signal("CONT");
     operator.until_ready();
+    let (first, others) = owned.split_at(OWNED / 2);
+    world.cluster.apply_all(first);
+    world.cluster.until_all_applied(first.len());
+    operator.terminate();
+    let mut operator = world.start();
+    world.cluster.apply_all(others);
     world.until_all_applied(&operator, OWNED);
     let audit = world.settle(&mut operator);
     for version in &audit.versions[since..] {

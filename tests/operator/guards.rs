@@ -108,3 +108,40 @@ fn the_brake_remembers_over_a_restart() {
     });
     assert!(cluster.role(&arn("ours-3")).is_some());
 }
+
+#[test]
+fn what_a_crd_that_was_made_again_left_behind_goes_only_once_somebody_approves() {
+    let cluster = Cluster::take();
+    cluster.create_eksctl_aws_auth();
+    let operator = InProcess::start(&cluster);
+    let until_gone = |name: &str| {
+        eventually("it is revoked", || {
+            check(cluster.role(&arn(name)).is_none(), || cluster.text(Key::MapRoles))
+        });
+    };
+    for name in ["dev", "ops"] {
+        cluster.apply(name, &role(name, &["developers"]));
+    }
+    cluster.until_all_applied(2);
+
+    cluster.kubectl(&["delete", "crd", "iammappings.aws-auth.dev"]);
+    operator.until_unready(&["nothing is revoked"]);
+    cluster.install_crd();
+    cluster.apply("dev", &role("dev", &["developers"]));
+    cluster.until("dev", "Applied");
+    let hash = eventually("what waits is published", || {
+        let held = published(&cluster).unwrap_or_default()["held"].take();
+        let waits = held[0]["reason"] == "CRDRemade" && held[0]["entries"] == 1;
+        check(waits, || held.to_string())?;
+        Ok(held[0]["hash"].as_str().unwrap().to_owned())
+    });
+    cluster.until_event("aws-auth", &["CRDRemade", &arn("ops"), &hash, "kubectl iam-mapping approve"]);
+    operator.until_ready();
+    assert!(cluster.role(&arn("ops")).is_some());
+
+    approve(&cluster, &hash);
+    until_gone("ops");
+    // From now on a deletion is one.
+    cluster.delete("dev");
+    until_gone("dev");
+}

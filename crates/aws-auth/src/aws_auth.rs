@@ -8,14 +8,26 @@ use std::sync::Arc;
 use crate::approval;
 use crate::arn::PrincipalKey;
 use crate::entry::Key;
+use crate::guards;
 use crate::mapping::Uid;
 use crate::ownership::{self, EntryHash, Lost, PrincipalHash, Record};
 use crate::reader::{self, Element, Item, Reading};
 use crate::restore;
 
 /// The annotations that are ours; everybody else's are not touched.
-pub const ANNOTATIONS: [&str; 4] =
-    [ownership::ANNOTATION, approval::HELD, approval::APPROVE, restore::REQUEST];
+pub const ANNOTATIONS: [&str; 5] =
+    [ownership::ANNOTATION, guards::CRD, approval::HELD, approval::APPROVE, restore::REQUEST];
+
+/// What a write says in them.
+#[derive(Debug)]
+pub struct Said<'r> {
+    /// Which entries are ours.
+    pub record: &'r Record,
+    /// What is held and waits for a person.
+    pub held: Option<String>,
+    /// The CRD whose mappings own the entries.
+    pub crd: Option<String>,
+}
 
 /// The parts of the live `ConfigMap` that anything here depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,16 +104,10 @@ impl AwsAuth {
         }
     }
 
-    /// aws-auth as it would be with these keys' texts, this ownership record, and this published of what is held;
-    /// read anew from the texts. What was approved or requested is used up.
+    /// aws-auth as it would be with these keys' texts and this said in our annotations; read anew from the texts. What
+    /// was approved or requested is used up.
     #[must_use]
-    pub fn with(
-        &self,
-        texts: Vec<(Key, String)>,
-        record: &Record,
-        held: Option<String>,
-        cluster: Uid,
-    ) -> Self {
+    pub fn with(&self, texts: Vec<(Key, String)>, said: Said<'_>, cluster: Uid) -> Self {
         let mut after = self.clone();
         after.exists = true;
         for (key, text) in texts {
@@ -113,15 +119,17 @@ impl AwsAuth {
             }
             after.source.data.insert(key.as_str().to_owned(), text);
         }
-        let record = record.encode(cluster);
+        let record = said.record.encode(cluster);
         after.record = Record::decode(Some(&record), cluster);
         after.source.annotations.insert(ownership::ANNOTATION.to_owned(), record);
         after.source.annotations.remove(approval::APPROVE);
         after.source.annotations.remove(restore::REQUEST);
-        match held {
-            Some(held) => after.source.annotations.insert(approval::HELD.to_owned(), held),
-            None => after.source.annotations.remove(approval::HELD),
-        };
+        for (name, value) in [(approval::HELD, said.held), (guards::CRD, said.crd)] {
+            match value {
+                Some(value) => after.source.annotations.insert(name.to_owned(), value),
+                None => after.source.annotations.remove(name),
+            };
+        }
         after
     }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::aws_auth::{AwsAuth, Source};
+use crate::aws_auth::{AwsAuth, Said, Source};
 use crate::document::{self, Edit};
 use crate::entry::Key;
 use crate::guards::{self, Context};
@@ -168,7 +168,8 @@ fn standing<'g>(live: &AwsAuth, good: &'g AwsAuth, cluster: Uid) -> Cow<'g, AwsA
             Err(_) => texts.push((key, String::new())),
         }
     }
-    Cow::Owned(good.with(texts, now, None, cluster))
+    let crd = good.annotation(guards::CRD).map(str::to_owned);
+    Cow::Owned(good.with(texts, Said { record: now, held: None, crd }, cluster))
 }
 
 /// `live` with what is damaged taken from `good`, and what that was. A key that no reader could read then is not brought
@@ -202,6 +203,9 @@ pub fn mend(live: &AwsAuth, good: &AwsAuth, damage: &Damage, cluster: Uid) -> (A
             Damage::Malformed(_) => exactly(record).encode(cluster),
         };
         source.annotations.insert(ownership::ANNOTATION.to_owned(), record);
+        if let Some(crd) = good.annotation(guards::CRD) {
+            source.annotations.entry(guards::CRD.to_owned()).or_insert_with(|| crd.to_owned());
+        }
     }
     if matches!(damage, Damage::Missing) {
         source.annotations.remove(approval::HELD);

@@ -4,6 +4,7 @@
 
 use crate::approval::Nonce;
 use crate::entry::Key;
+use crate::mapping::Uid;
 use crate::restore::Restored;
 use crate::time::Timestamp;
 
@@ -18,6 +19,8 @@ pub struct Situation {
     pub checkpoint_problem: Option<String>,
     /// Why the mappings may not say all that somebody wrote: a CRD that is older than this program.
     pub outdated: Option<String>,
+    /// The UID of the CRD whose mappings are planned, where it is known.
+    pub crd: Option<Uid>,
     /// Why nothing may be written into an aws-auth that was deleted or emptied.
     pub missing: Option<String>,
     /// What of the aws-auth that is planned on does not stand yet, but was restored: it has to be written.
@@ -40,6 +43,7 @@ static NONE: Situation = Situation {
     rivals: Vec::new(),
     checkpoint_problem: None,
     outdated: None,
+    crd: None,
     missing: None,
     restored: Vec::new(),
 };

@@ -232,5 +232,6 @@ fn kinds_and_reasons_are_shown_by_names_of_their_own() {
         assert_eq!(reason.to_string(), reason.as_str());
     }
     assert_eq!(HoldReason::CrdOutdated.to_string(), "CRDOutdated");
+    assert_eq!(HoldReason::CrdRemade.to_string(), "CRDRemade");
     assert_eq!(Key::MapRoles.to_string(), "mapRoles");
 }

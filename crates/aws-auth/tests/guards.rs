@@ -12,7 +12,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use aws_auth::aws_auth::{AwsAuth, Source, Unwritable};
-use aws_auth::mapping::{MappingType, RawSpec, Spec};
+use aws_auth::mapping::{MappingType, RawSpec, Spec, Uid};
 use aws_auth::plan::{HoldReason, Outcome};
 use aws_auth::situation::Rival;
 use aws_auth::{Key, Timestamp};
@@ -97,6 +97,68 @@ fn deletions_one_by_one_are_caught_by_the_sliding_window_and_go_on_when_it_has_s
     world.now = wake;
     world.settle();
     assert_eq!(entries(&world), 80 - 11);
+}
+
+#[test]
+fn what_the_mappings_of_a_crd_that_was_made_again_granted_stays_until_somebody_approves() {
+    let mut world = World::with_roles(ADMIN);
+    world.situation.crd = Some(Uid([1; 16]));
+    world.mappings = (0..3).map(|n| mapping(&format!("dev{n}"), n + 1, dev(n))).collect();
+    world.settle();
+
+    // Applied again, one by one: dev0 as it was, dev1 with less; dev2 is forgotten.
+    world.situation.crd = Some(Uid([2; 16]));
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(entries(&world), 3);
+    let less = RawSpec { groups: vec!["viewers".to_owned()], ..dev(1) };
+    world.mappings = vec![mapping("dev0", 11, dev(0)), mapping("dev1", 12, less)];
+    world.settle();
+    assert_eq!(entries(&world), 3);
+    let groups = |arn: String| {
+        world.served(Key::MapRoles).into_iter().find(|entry| entry.arn == arn).map(|entry| entry.groups)
+    };
+    assert_eq!(groups(role("dev1")), Some(vec!["viewers".to_owned()]));
+    assert_eq!(held(&world), BTreeSet::from([HoldReason::CrdRemade]));
+    assert!(
+        world.plan(|plan| plan.held[0].message.contains("dev2") && plan.held[0].message.contains("approve"))
+    );
+
+    world.approve(&request(&world));
+    world.settle();
+    assert_eq!(entries(&world), 2);
+    // From now on a deletion is one.
+    world.mappings.pop();
+    world.settle();
+    assert_eq!((entries(&world), held(&world)), (1, BTreeSet::new()));
+}
+
+#[test]
+fn a_crd_made_again_with_all_its_mappings_holds_nothing_later() {
+    let mut world = World::with_roles(ADMIN);
+    world.situation.crd = Some(Uid([1; 16]));
+    world.mappings = vec![mapping("dev0", 1, dev(0)), mapping("dev1", 2, dev(1))];
+    world.settle();
+    world.situation.crd = Some(Uid([2; 16]));
+    world.mappings = vec![mapping("dev0", 11, dev(0)), mapping("dev1", 12, dev(1))];
+    world.settle();
+    assert_eq!(held(&world), BTreeSet::new());
+    // Nor does one that nobody has heard of yet.
+    world.situation.crd = None;
+    world.mappings.pop();
+    world.settle();
+    assert_eq!((entries(&world), held(&world)), (1, BTreeSet::new()));
+}
+
+#[test]
+fn the_crd_is_recorded_with_the_next_write_and_is_no_reason_for_one() {
+    let mut world = world(2);
+    world.situation.crd = Some(Uid([1; 16]));
+    assert!(world.plan(|plan| plan.write.is_none()));
+    world.mappings.pop();
+    world.settle();
+    assert_eq!(entries(&world), 1);
+    assert_eq!(world.aws_auth.annotation(aws_auth::guards::CRD), Some(Uid([1; 16]).to_string().as_str()));
 }
 
 #[test]

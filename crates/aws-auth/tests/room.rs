@@ -11,7 +11,7 @@ mod common;
 
 use aws_auth::Key;
 use aws_auth::aws_auth::{AwsAuth, Source};
-use aws_auth::mapping::{Mapping, RawSpec};
+use aws_auth::mapping::{Mapping, RawSpec, Uid};
 use aws_auth::ownership::{self, Record};
 use aws_auth::plan::{HoldReason, Outcome};
 use aws_auth::spelling::HEADER;
@@ -171,7 +171,8 @@ fn room_for_rows(world: &mut World, rows: i64, less: usize) {
         .iter()
         .filter(|(name, _)| !aws_auth::aws_auth::ANNOTATIONS.contains(&name.as_str()));
     let others: usize = others.map(|(name, value)| name.len() + value.len()).sum();
-    let ours = ownership::ANNOTATION.len() + Record::encoded_len(rows);
+    let crd = aws_auth::guards::CRD.len() + Uid::default().to_string().len();
+    let ours = ownership::ANNOTATION.len() + crd + Record::encoded_len(rows);
     world.settings.guards.max_annotation_bytes = others + RESERVED + ours - less;
 }
 

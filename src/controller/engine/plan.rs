@@ -142,6 +142,7 @@ impl Engine {
             fresh: Some(Nonce(u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..)))),
             rivals: rivals.collect(),
             outdated: self.crd.outdated(),
+            crd: self.crd.uid(),
             checkpoint_problem: self.checkpoints.problem().map(str::to_owned),
             ..Situation::default()
         }

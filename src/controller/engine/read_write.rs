@@ -142,12 +142,12 @@ impl Engine {
         else {
             return;
         };
-        let crd = self.crd.standing();
+        let (planned, crd) = (self.crd.uid(), self.crd.standing());
         let outcome = async move {
             let request = request.map_err(|error| WriteError::Doubt(error.into()))?;
             if !removals.is_empty() {
                 let begun = Instant::now();
-                confirm(&api, &removals, &crd, durations.read).await.map_err(WriteError::Doubt)?;
+                confirm(&api, &removals, planned, &crd, durations.read).await.map_err(WriteError::Doubt)?;
                 tracing::debug!(
                     removals = removals.len(),
                     took_us = begun.elapsed().as_micros(),

@@ -12,6 +12,7 @@ mod node_entries;
 mod outdated;
 mod protected;
 mod readable;
+mod remade;
 mod room;
 mod unwritable;
 
@@ -19,6 +20,7 @@ pub use brake::window_after;
 pub use last_admin::count as count_admins;
 pub use node_entries::is_node;
 pub use readable::faults;
+pub use remade::{ANNOTATION as CRD, annotation as crd_annotation, is_remade};
 
 use crate::plan::claims::{Claims, Items};
 use crate::plan::part::Part;
@@ -50,7 +52,7 @@ pub struct Hold {
 pub type Guard = fn(&Context<'_, '_>, &[&Part<'_>]) -> Vec<Hold>;
 
 /// Every guard, in the order in which they are asked: those that count what the rest adds up to come last. The last
-/// admin is asked about twice: before the brake, whose hold a person may lift; and in the end, because the admin that
+/// admin is asked about twice: before those whose hold a person may lift; and in the end, because the admin that
 /// was to come may be what found no room.
 pub const ALL: &[Guard] = &[
     unwritable::guard,
@@ -62,6 +64,7 @@ pub const ALL: &[Guard] = &[
     contention::guard,
     node_entries::guard,
     last_admin::guard,
+    remade::guard,
     brake::guard,
     room::guard,
     last_admin::guard,

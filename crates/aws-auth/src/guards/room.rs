@@ -6,7 +6,7 @@
 use crate::approval;
 use crate::aws_auth::ANNOTATIONS;
 use crate::entry::Key;
-use crate::guards::{Context, Hold};
+use crate::guards::{Context, Hold, remade};
 use crate::ownership::{self, Record};
 use crate::plan::HoldReason;
 use crate::plan::part::Part;
@@ -20,7 +20,7 @@ pub(super) fn guard(context: &Context<'_, '_>, parts: &[&Part<'_>]) -> Vec<Hold>
     let mut data: i64 = signed(source.data.iter().map(length).sum::<usize>());
     let others = source.annotations.iter().filter(|(key, _)| !ANNOTATIONS.contains(&key.as_str()));
     // Room is kept for what is held: it must be published when there is the least of it.
-    let others: usize = others.map(length).sum::<usize>() + approval::MOST_BYTES;
+    let others: usize = others.map(length).sum::<usize>() + approval::MOST_BYTES + remade::MOST_BYTES;
     let mut rows = signed(context.claims.rows().count());
 
     let mut growing: Vec<(usize, i64, i64)> = Vec::new();

@@ -16,11 +16,10 @@ mod still;
 use std::fmt;
 
 use crate::approval::{self, ApprovalHash, Approvals, Approved, Request};
-use crate::aws_auth::AwsAuth;
+use crate::aws_auth::{AwsAuth, Said};
 use crate::entry::{Entry, Key};
 use crate::guards::{self, Context};
 use crate::mapping::{Mapping, Uid};
-use crate::ownership::Record;
 use crate::restore::{self, Restored};
 use crate::settings::{AuthenticationMode, Mode, Settings};
 use crate::situation::Situation;
@@ -208,11 +207,13 @@ pub enum HoldReason {
     Contended,
     /// The API server drops fields of mappings that this program knows.
     CrdOutdated,
+    /// The CRD was deleted and made again, and took the mapping along.
+    CrdRemade,
 }
 
 impl HoldReason {
     /// All of them, for metrics that must show a zero.
-    pub const ALL: [HoldReason; 14] = [
+    pub const ALL: [HoldReason; 15] = [
         Self::LastAdmin,
         Self::Protected,
         Self::AmbiguousOwner,
@@ -227,13 +228,14 @@ impl HoldReason {
         Self::CheckpointFailed,
         Self::Contended,
         Self::CrdOutdated,
+        Self::CrdRemade,
     ];
 
     /// Whether a person can let through what is held for this reason.
     #[must_use]
     pub fn can_be_approved(self) -> bool {
         match self {
-            Self::NodeEntry | Self::RemovalBrake => true,
+            Self::NodeEntry | Self::RemovalBrake | Self::CrdRemade => true,
             Self::LastAdmin
             | Self::Protected
             | Self::AmbiguousOwner
@@ -267,6 +269,7 @@ impl HoldReason {
             Self::CheckpointFailed => "CheckpointFailed",
             Self::Contended => "Contended",
             Self::CrdOutdated => "CRDOutdated",
+            Self::CrdRemade => "CRDRemade",
         }
     }
 }
@@ -297,9 +300,13 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     let record = docket.record(&context, rows);
     let publication = docket.publication(&context);
     let mut write = None;
-    if !texts.is_empty() || differs(input, &record, publication.annotation.as_deref()) {
-        let annotation = publication.annotation.clone();
-        let after = input.aws_auth.with(texts, &record, annotation, input.cluster);
+    let said = Said {
+        record: &record,
+        held: publication.annotation.clone(),
+        crd: guards::crd_annotation(&context, docket.held_parts()),
+    };
+    if !texts.is_empty() || differs(&context, &said) {
+        let after = input.aws_auth.with(texts, said, input.cluster);
         match docket.verify(&context, &after) {
             Ok(()) => write = Some(after),
             Err(rejection) => docket.reject(&rejection),
@@ -361,20 +368,21 @@ fn not_read<'a>(input: &Input<'a>, wake: Option<Timestamp>) -> Plan<'a> {
     }
 }
 
-/// Whether anything but the texts has to be written: what was restored, the record, what is held. A lost record is,
-/// once there is something to record; else an aws-auth with nothing of ours stays as it is.
-fn differs(input: &Input<'_>, record: &Record, held: Option<&str>) -> bool {
-    let aws_auth = input.aws_auth;
+/// Whether anything but the texts has to be written: what was restored, the record, what is held, another CRD. A lost
+/// record is, once there is something to record; else an aws-auth with nothing of ours stays as it is.
+fn differs(context: &Context<'_, '_>, said: &Said<'_>) -> bool {
+    let Input { aws_auth, situation, .. } = context.input;
     let ours = match aws_auth.record() {
         Ok(present) => {
-            present != record
-                || aws_auth.annotation(approval::HELD) != held
+            present != said.record
+                || aws_auth.annotation(approval::HELD) != said.held.as_deref()
+                || (guards::is_remade(context) && aws_auth.annotation(guards::CRD) != said.crd.as_deref())
                 || aws_auth.annotation(approval::APPROVE).is_some()
                 || aws_auth.annotation(restore::REQUEST).is_some()
         }
-        Err(_) => !record.rows().is_empty(),
+        Err(_) => !said.record.rows().is_empty(),
     };
-    ours || !input.situation.restored.is_empty()
+    ours || !situation.restored.is_empty()
 }
 
 /// The next expiry, or the hour before one, at which its warning is due.
