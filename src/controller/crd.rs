@@ -113,7 +113,7 @@ impl Crd {
             self.standing.send_replace(Standing::Gone);
             return Read::Done;
         };
-        self.uid = crd.uid.as_deref().and_then(Uid::parse);
+        self.uid = uid(&crd);
         self.standing.send_replace(Standing::Stands(self.uid));
         let heard = self.heard.insert(Version::of(crd));
         match &self.schema {
@@ -128,6 +128,10 @@ impl Crd {
     /// It was read.
     pub(super) fn read(&mut self, crd: CustomResourceDefinition) -> Read {
         let dropped = api::dropped_fields(&crd);
+        // Where it cannot be watched, this is all that tells which one it is.
+        if self.heard.is_none() {
+            self.uid = uid(&crd.metadata);
+        }
         let version = Version::of(crd.metadata);
         if self.heard.as_ref().is_some_and(|heard| !version.is(heard)) {
             return Read::Again;
@@ -181,6 +185,10 @@ impl Version {
     fn is(&self, heard: &Self) -> bool {
         self.uid == heard.uid && self.generation >= heard.generation
     }
+}
+
+fn uid(crd: &ObjectMeta) -> Option<Uid> {
+    crd.uid.as_deref().and_then(Uid::parse)
 }
 
 /// What to say and do about one that is gone.

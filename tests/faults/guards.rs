@@ -42,17 +42,19 @@ fn approve_all(world: &World, left: usize) {
 #[test]
 fn s38_more_mappings_than_fit_say_so_what_stood_stays_and_removals_still_work() {
     let (world, mut operator) = World::running();
-    let limit = 900 * 1024;
+    let (limit, many) = (900 * 1024, scaled_count(10_000));
+    // Of every entry about half has room.
+    let room = many * "- rolearn: \n  username: \n  groups:\n  - more\n".len();
     let data = world.cluster.aws_auth().unwrap().data.unwrap();
     let size: usize = data.iter().map(|(key, value)| key.len() + value.len()).sum();
     world.cluster.edit_aws_auth("kubectl-edit", |data| {
-        data.insert("filler".to_owned(), "x".repeat(limit - size - 2_000));
+        data.insert("filler".to_owned(), "x".repeat(limit - size - room));
     });
-    let many = 100;
     let more: Vec<_> =
         (0..many).map(|n| format!("more-{n}")).map(|name| (name.clone(), role(&name, &["more"]))).collect();
     world.cluster.apply_all(&more);
-    eventually("it is full", || {
+    let deadline = promised(Duration::from_mins(3));
+    within(deadline, "it is full", || {
         let all = world.cluster.all_mappings();
         let full = all.iter().filter(|object| is_full(object)).count();
         check(full > 0 && full + count_ready(&all) == OWNED + many, || format!("{full} of {}", all.len()))
@@ -62,7 +64,7 @@ fn s38_more_mappings_than_fit_say_so_what_stood_stays_and_removals_still_work() 
     }
     world.cluster.delete("owned-1");
     world.until_entry("owned-1", false);
-    eventually("what fits now is in", || {
+    within(deadline, "what fits now is in", || {
         let all = world.cluster.all_mappings();
         let full = all.iter().filter(|object| is_full(object)).count();
         check(full + count_ready(&all) == OWNED + many - 1, || full.to_string())
