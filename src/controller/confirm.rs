@@ -1,15 +1,17 @@
 //! Before access is taken away: does the mapping really not exist any more?
 //!
 //! The watch may have fallen behind, a list may have come from a stale cache, and a CRD that is being deleted takes its
-//! objects along one by one. So the API server is asked again, at quorum, for every removal that is planned; whether the
-//! CRD stands is known from its own watch (`crd`), and asked for as well where many go at once. Any doubt means that
-//! nothing is written now.
+//! objects along one by one. So the API server is asked again for every removal that is planned: at quorum where a list
+//! did not have the object, and where its watch told of the deletion, as of that deletion or later, which the API server
+//! can answer out of its memory. Whether the CRD stands is known from its own watch (`crd`), and asked for as well where
+//! many go at once. Any doubt means that nothing is written now.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_auth::mapping::Uid;
 use futures::future::{try_join, try_join_all};
+use http::Request;
 use kube::Client;
 use thiserror::Error;
 use tokio::sync::watch::Receiver;
@@ -30,6 +32,8 @@ pub(super) struct Removal {
     pub(super) uid: Uid,
     /// `None` where it went while nobody watched.
     pub(super) name: Option<String>,
+    /// As of which version of the API server it was told that it is deleted; `None` where it is only missing.
+    pub(super) deleted_at: Option<String>,
     /// Who is known to have its name now.
     pub(super) successor: Option<Uid>,
 }
@@ -87,12 +91,41 @@ async fn all_gone(client: &Client, removals: &[Removal], deadline: Duration) -> 
 }
 
 async fn gone(client: &Client, name: &str, removal: &Removal, deadline: Duration) -> Result<(), Doubt> {
-    match call::<Object>(client, requests::get_mapping(name)?, deadline).await {
-        Ok(found) if found.metadata.uid() == Some(removal.uid) => Err(Doubt::StillThere(removal.uid)),
-        Ok(found) if found.metadata.uid() == removal.successor => Ok(()),
-        Ok(_) => Err(Doubt::MadeAnew(name.to_owned())),
-        Err(error) if error.is_missing(name) => Ok(()),
-        Err(error) => Err(error.into()),
+    let Some(found) = found(client, name, removal, deadline).await? else { return Ok(()) };
+    match found.metadata.uid() {
+        Some(uid) if uid == removal.uid => Err(Doubt::StillThere(uid)),
+        uid if uid == removal.successor => Ok(()),
+        _ => Err(Doubt::MadeAnew(name.to_owned())),
+    }
+}
+
+/// The object that has the name, if any does.
+async fn found(
+    client: &Client,
+    name: &str,
+    removal: &Removal,
+    deadline: Duration,
+) -> Result<Option<Object>, Doubt> {
+    if let Some(version) = &removal.deleted_at {
+        match ask(client, name, requests::get_mapping_not_older(name, version)?, deadline).await {
+            // Such as one that does not know that version: it has fallen behind, or was restored from a backup.
+            Err(CallError::Unknown(_)) => {}
+            answer => return Ok(answer?),
+        }
+    }
+    Ok(ask(client, name, requests::get_mapping(name)?, deadline).await?)
+}
+
+async fn ask(
+    client: &Client,
+    name: &str,
+    request: Request<Vec<u8>>,
+    deadline: Duration,
+) -> Result<Option<Object>, CallError> {
+    match call(client, request, deadline).await {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_missing(name) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

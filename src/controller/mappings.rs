@@ -50,6 +50,8 @@ struct Departure {
     /// `None` where it went while nobody watched.
     name: Option<String>,
     seen: Seen,
+    /// The API server's version of its deletion, where that was told.
+    version: Option<Box<str>>,
 }
 
 /// How it is known that a mapping went.
@@ -83,6 +85,11 @@ impl Mappings {
     /// The name under which a mapping that went was last known.
     pub(super) fn name_of_gone(&self, uid: Uid) -> Option<&str> {
         self.gone.names.get(&uid)?.name.as_deref()
+    }
+
+    /// As of which version the API server said that it was deleted, where it did.
+    pub(super) fn deleted_at(&self, uid: Uid) -> Option<&str> {
+        self.gone.names.get(&uid)?.version.as_deref()
     }
 
     /// Who has this name now.
@@ -163,12 +170,13 @@ impl Mappings {
         effect
     }
 
-    /// It was deleted.
-    pub(super) fn deleted(&mut self, name: &str, uid: Uid) -> Effect {
+    /// It was deleted, as of the API server's `version`.
+    pub(super) fn deleted(&mut self, name: &str, uid: Uid, version: Option<&str>) -> Effect {
         match self.rows.get(name) {
             Some(row) if row.mapping.uid == uid => {
                 if let Some(row) = self.rows.remove(name) {
                     self.gone.add(row.mapping.uid, Some(row.mapping.name), Seen::Deleted);
+                    self.gone.told(uid, version);
                 }
                 Effect::Changed
             }
@@ -187,12 +195,18 @@ impl Gone {
         self.names.get(&uid).is_some_and(|departure| departure.seen == Seen::Deleted)
     }
 
+    fn told(&mut self, uid: Uid, version: Option<&str>) {
+        if let Some(departure) = self.names.get_mut(&uid) {
+            departure.version = version.map(Box::from);
+        }
+    }
+
     fn add(&mut self, uid: Uid, name: Option<String>, seen: Seen) {
         if let Some(known) = self.names.get_mut(&uid) {
             known.seen = seen;
             known.name = name.or_else(|| known.name.take());
         } else {
-            self.names.insert(uid, Departure { name, seen });
+            self.names.insert(uid, Departure { name, seen, version: None });
             self.order.push_back(uid);
         }
         while self.order.len() > REMEMBERED {
@@ -275,6 +289,7 @@ mod tests {
         mappings.list_begins();
         assert_eq!(mappings.list_ends(), Effect::Changed);
         assert_eq!(mappings.name_of_gone(Uid([1; 16])), Some("a"));
+        assert_eq!(mappings.deleted_at(Uid([1; 16])), None, "nobody told of its deletion");
         assert_eq!(mappings.applied(row("a", 1, 1, &[])), Effect::Changed);
         assert_eq!(names(&mappings), ["a"]);
     }
@@ -282,7 +297,8 @@ mod tests {
     #[test]
     fn a_deleted_mapping_does_not_come_back_from_a_watch_or_list_that_fell_behind() {
         let mut mappings = listed([row("a", 1, 1, &[])]);
-        assert_eq!(mappings.deleted("a", Uid([1; 16])), Effect::Changed);
+        assert_eq!(mappings.deleted("a", Uid([1; 16]), Some("7")), Effect::Changed);
+        assert_eq!(mappings.deleted_at(Uid([1; 16])), Some("7"));
         assert_eq!(mappings.applied(row("a", 1, 1, &[])), Effect::Same);
         mappings.list_begins();
         mappings.listed(row("a", 1, 1, &[]));
@@ -314,7 +330,7 @@ mod tests {
     #[test]
     fn an_old_deletion_does_not_remove_a_new_object_of_the_same_name() {
         let mut mappings = listed([row("a", 2, 1, &[])]);
-        assert_eq!(mappings.deleted("a", Uid([1; 16])), Effect::Same);
+        assert_eq!(mappings.deleted("a", Uid([1; 16]), Some("7")), Effect::Same);
         assert_eq!(mappings.len(), 1);
     }
 
@@ -331,7 +347,7 @@ mod tests {
     fn a_watch_that_fell_behind_and_tells_of_an_older_object_of_the_name_does_not_lose_the_newer_one() {
         let mut mappings = listed([row("a", 2, 1, &["new"])]);
         mappings.applied(row("a", 1, 3, &["old"]));
-        mappings.deleted("a", Uid([1; 16]));
+        mappings.deleted("a", Uid([1; 16]), Some("7"));
         mappings.applied(row("a", 2, 1, &["new"]));
         assert_eq!(mappings.uid_of("a"), Some(Uid([2; 16])));
 

@@ -167,6 +167,12 @@ pub(super) fn get_mapping(name: &str) -> Built {
     read(&format!("{MAPPINGS}/{name}"), METADATA)
 }
 
+/// The same, as it was at `version` or later: the API server answers out of its memory, once that is so far
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list>, "Not older than").
+pub(super) fn get_mapping_not_older(name: &str, version: &str) -> Built {
+    read(&format!("{MAPPINGS}/{name}?resourceVersion={version}"), METADATA)
+}
+
 /// A page of all mappings' metadata; a quorum read.
 pub(super) fn list_mappings(next: Option<&str>) -> Built {
     let mut path = format!("{MAPPINGS}?limit=500");

@@ -48,7 +48,8 @@ impl Engine {
             Ok(Event::Delete(object)) => {
                 let row = row(&object);
                 self.statuses.gone(row.mapping.uid);
-                self.mappings.deleted(&row.mapping.name, row.mapping.uid)
+                let version = object.meta().resource_version.as_deref();
+                self.mappings.deleted(&row.mapping.name, row.mapping.uid, version)
             }
         };
         if effect == Effect::Changed {

@@ -130,7 +130,8 @@ impl Engine {
             .map(|uid| {
                 let name = self.mappings.name_of_gone(uid);
                 let successor = name.and_then(|name| self.mappings.uid_of(name));
-                Removal { uid, name: name.map(str::to_owned), successor }
+                let deleted_at = self.mappings.deleted_at(uid).map(str::to_owned);
+                Removal { uid, name: name.map(str::to_owned), deleted_at, successor }
             })
             .collect();
         let clients = self.target.live().map(|live| live.clients.clone()).unwrap_or_default();

@@ -106,12 +106,21 @@ impl Call {
         self.query.get("fieldSelector")?.strip_prefix("metadata.name=")
     }
 
-    /// Carries it out, unless it is a list or a watch.
-    pub fn carry_out(&self, store: &mut Store) -> Result<Arc<Value>, Refusal> {
+    /// As of which version, or any later one, an object is asked for; without one the newest is.
+    pub fn not_older_than(&self) -> Option<u64> {
+        self.query.get("resourceVersion").filter(|_| self.verb == "get")?.parse().ok()
+    }
+
+    /// Carries it out, unless it is a list or a watch. What may be old is as it was at `moment`.
+    pub fn carry_out(&self, store: &mut Store, moment: u64) -> Result<Arc<Value>, Refusal> {
         let manager = self.query.get("fieldManager").map_or("", String::as_str);
         let name = self.subject();
         match self.verb {
-            "get" => store.get(self.kind, name),
+            "get" => match self.not_older_than() {
+                None => store.get(self.kind, name),
+                Some(version) if version > moment => Err(Refusal::new(504, "Timeout", name)),
+                Some(_) => store.at(self.kind, moment).remove(name).ok_or_else(|| Refusal::missing(name)),
+            },
             "create" => store.create(self.kind, self.body.clone(), manager),
             "update" => store.replace(self.kind, name, self.body.clone(), manager),
             "patch" => store.patch_status(self.kind, name, &self.body),

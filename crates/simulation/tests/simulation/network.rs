@@ -246,7 +246,9 @@ impl Cluster {
     fn carry_out(&self, process: usize, call: &Call) -> Response<Body> {
         let (answer, version) = {
             let mut shared = self.lock();
-            let answer = call.carry_out(&mut shared.store);
+            let now = shared.store.version();
+            let moment = call.not_older_than().map_or(now, |version| shared.weather.moment(version, now));
+            let answer = call.carry_out(&mut shared.store, moment);
             let outcome = match &answer {
                 Ok(object) => format!("version {}", api::number(object)),
                 Err(refusal) => format!("{} {}", refusal.code, refusal.reason),

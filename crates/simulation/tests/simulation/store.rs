@@ -70,7 +70,7 @@ impl Refusal {
         Self { code, reason, message, name: name.to_owned(), retry_after: None }
     }
 
-    fn missing(name: &str) -> Self {
+    pub fn missing(name: &str) -> Self {
         Self::new(404, "NotFound", name)
     }
 

@@ -217,6 +217,14 @@ impl Weather {
         if may_be_old && self.rng.bool() { Staleness::Old(by) } else { Staleness::Lacking(by) }
     }
 
+    /// Which of the versions from `oldest` to `now` a cache shows; sometimes it is not that far yet.
+    pub fn moment(&mut self, oldest: u64, now: u64) -> u64 {
+        if !self.strikes(self.climate.stale) {
+            return now;
+        }
+        self.rng.u64(oldest.min(now).saturating_sub(1)..=now)
+    }
+
     /// Whether a watch that begins now is refused because its version is too old.
     pub fn expires(&mut self) -> bool {
         self.strikes(self.climate.watch / 4)
