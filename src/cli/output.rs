@@ -50,8 +50,15 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 
 /// The same; whether anybody still reads.
 pub(super) fn is_read(text: &str) -> anyhow::Result<bool> {
-    let mut out = anstream::AutoStream::auto(io::stdout().lock());
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let mut uncoloured = io::stdout().lock();
+    // To look for colours in megabytes of JSON takes longer than to make them.
+    let written = if text.contains('\u{1b}') {
+        let mut coloured = anstream::AutoStream::auto(uncoloured);
+        coloured.write_all(text.as_bytes()).and_then(|()| coloured.flush())
+    } else {
+        uncoloured.write_all(text.as_bytes()).and_then(|()| uncoloured.flush())
+    };
+    match written {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         written => written.map(|()| true).context("standard output"),

@@ -4,6 +4,7 @@
 mod outcome;
 mod show;
 
+use std::mem;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -97,7 +98,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         None => show::text(&outcome, &standing, after).context("the plan")?,
     };
     output::print(&text)?;
-    Ok(exit(&plan, &outcome))
+    let exit = exit(&plan, &outcome);
+    // The process ends here: to give back thousands of small pieces one by one would be a tenth of what it does.
+    mem::forget(outcome);
+    mem::forget(plan);
+    mem::forget((wanted, standing, mappings));
+    Ok(exit)
 }
 
 /// aws-auth once the plan for these mappings is written; `None` where nothing is to be written.
