@@ -13,6 +13,8 @@ use tokio::task::JoinHandle;
 
 /// Far beyond what anything takes: a wait that ends here has failed.
 const DEADLINE: Duration = Duration::from_secs(90);
+/// Between two attempts to begin a watch.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Changes since the watch began, in order.
 pub(crate) struct Watch<T> {
@@ -30,7 +32,7 @@ impl<T: Send + 'static> Watch<T> {
         let (listed, until_listed) = tokio::sync::oneshot::channel();
         let config = watcher::Config::default().fields(fields);
         let task = tokio::spawn(async move {
-            let mut listed = Some(listed);
+            let (mut listed, begun) = (Some(listed), Instant::now());
             let mut turns = std::pin::pin!(watcher::watcher(api, config));
             loop {
                 let news = match turns.try_next().await {
@@ -47,6 +49,11 @@ impl<T: Send + 'static> Watch<T> {
                         None => Err(anyhow!("a watch began anew: changes may have been missed")),
                     },
                     Ok(None) => Err(anyhow!("a watch ended")),
+                    // An API server that has only just got the CRD is not ready for it.
+                    Err(_) if listed.is_some() && begun.elapsed() < DEADLINE => {
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
                     Err(error) => Err(error.into()),
                 };
                 if send.send(news).is_err() {
