@@ -3,7 +3,7 @@
 //! The watch may have fallen behind, a list may have come from a stale cache, and a CRD that is being deleted takes its
 //! objects along one by one. So the API server is asked again for every removal that is planned: at quorum where a list
 //! did not have the object, and where its watch told of the deletion, as of that deletion or later, which the API server
-//! can answer out of its memory. Whether the CRD stands is known from its own watch (`crd`), and asked for as well where
+//! can answer out of its memory (who got the name a moment ago it may not show yet). Whether the CRD stands is known from its own watch (`crd`), and asked for as well where
 //! many go at once. Any doubt means that nothing is written now.
 
 use std::collections::BTreeSet;
@@ -107,10 +107,10 @@ async fn found(
     deadline: Duration,
 ) -> Result<Option<Object>, Doubt> {
     if let Some(version) = &removal.deleted_at {
-        match ask(client, name, requests::get_mapping_not_older(name, version)?, deadline).await {
-            // Such as one that does not know that version: it has fallen behind, or was restored from a backup.
-            Err(CallError::Unknown(_)) => {}
-            answer => return Ok(answer?),
+        // One that has fallen behind, or was restored from a backup, does not know that version.
+        if let Ok(answer) = ask(client, name, requests::get_mapping_not_older(name, version)?, deadline).await
+        {
+            return Ok(answer);
         }
     }
     Ok(ask(client, name, requests::get_mapping(name)?, deadline).await?)

@@ -151,6 +151,38 @@ fn a_crd_made_again_with_all_its_mappings_holds_nothing_later() {
 }
 
 #[test]
+fn what_a_crd_left_behind_in_a_key_that_cannot_be_read_is_still_left_behind_once_it_can() {
+    let mut world = World::with_roles(ADMIN);
+    world.situation.crd = Some(Uid([1; 16]));
+    world.mappings = vec![mapping("dev0", 1, dev(0)), mapping("dev1", 2, dev(1))];
+    world.settle();
+    let whole = world.aws_auth.text(Key::MapRoles).to_owned();
+
+    world.edit(Key::MapRoles, |text| format!("{text}- rolearn: [\n"));
+    world.situation.crd = Some(Uid([2; 16]));
+    world.mappings.clear();
+    world.settle();
+    world.edit(Key::MapRoles, |_| whole);
+    world.settle();
+    assert_eq!((entries(&world), held(&world)), (2, BTreeSet::from([HoldReason::CrdRemade])));
+}
+
+#[test]
+fn what_has_ended_goes_though_its_mapping_was_applied_again_under_another_crd() {
+    let mut world = World::with_roles(ADMIN);
+    world.situation.crd = Some(Uid([1; 16]));
+    let ends = RawSpec { expires_at: Some(Timestamp(world.now.0 + 60)), ..dev(0) };
+    world.mappings = vec![mapping("dev0", 1, ends.clone())];
+    world.settle();
+    assert_eq!(entries(&world), 1);
+    world.situation.crd = Some(Uid([2; 16]));
+    world.now = Timestamp(world.now.0 + 61);
+    world.mappings = vec![mapping("dev0", 11, ends)];
+    world.settle();
+    assert_eq!((entries(&world), held(&world)), (0, BTreeSet::new()));
+}
+
+#[test]
 fn the_crd_is_recorded_with_the_next_write_and_is_no_reason_for_one() {
     let mut world = world(2);
     world.situation.crd = Some(Uid([1; 16]));

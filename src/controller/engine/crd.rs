@@ -12,13 +12,14 @@ use super::{Engine, Trouble};
 use crate::client::call;
 use crate::controller::crd::Read;
 use crate::controller::requests;
-use crate::controller::sources::{CrdMetadata, Turn};
+use crate::controller::sources::{self, CrdMetadata, Turn};
 use crate::telemetry::health::Gate;
 
 pub(super) type SchemaOutcome = Result<CustomResourceDefinition, Trouble>;
 
 impl Engine {
     pub(super) fn crd_turn(&mut self, turn: Turn<CrdMetadata>) {
+        let before = self.crd.uid();
         let read = match turn {
             Err(error) => {
                 self.crd.lost();
@@ -41,6 +42,11 @@ impl Engine {
             Ok(Event::Apply(crd)) => self.crd.now(Some(crd.metadata)),
             Ok(Event::Delete(_)) => self.crd.now(None),
         };
+        if before.is_some() && before != self.crd.uid() {
+            // The mappings that are known were those of the one before, whatever their watch has told.
+            self.mapping_turns = sources::mappings(self.parts.client.clone(), &self.parts.durations);
+            self.mappings.list_begins();
+        }
         if read == Read::Again {
             self.read_schema(Duration::ZERO);
         }
@@ -69,7 +75,7 @@ impl Engine {
         }
     }
 
-    fn read_schema(&mut self, pause: Duration) {
+    pub(super) fn read_schema(&mut self, pause: Duration) {
         let (client, deadline) = (self.parts.client.clone(), self.parts.durations.read);
         let read = async move {
             tokio::time::sleep(pause).await;

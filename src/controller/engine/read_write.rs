@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_auth::Key;
 use aws_auth::approval::Approved;
 use aws_auth::aws_auth::AwsAuth;
+use aws_auth::guards;
 use aws_auth::plan::{Change, ChangeKind};
 use aws_auth::restore::Restored;
 use futures::FutureExt as _;
@@ -143,7 +144,8 @@ impl Engine {
         else {
             return;
         };
-        let (planned, crd) = (self.crd.uid(), self.crd.standing());
+        let recorded = self.target.live().and_then(|live| guards::recorded_crd(&live.aws_auth));
+        let (planned, crd) = (self.crd.uid().or(recorded), self.crd.standing());
         let outcome = async move {
             let request = request.map_err(|error| WriteError::Doubt(error.into()))?;
             if !removals.is_empty() {
@@ -237,6 +239,9 @@ impl Engine {
                 self.mappings.list_begins();
             }
             WriteError::Doubt(doubt) => {
+                if matches!(doubt, Doubt::CrdMadeAnew) {
+                    self.read_schema(Duration::ZERO);
+                }
                 health.close(Gate::Write, doubt.to_string());
                 self.set_back(now, None);
             }

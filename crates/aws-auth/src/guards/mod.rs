@@ -20,7 +20,7 @@ pub use brake::window_after;
 pub use last_admin::count as count_admins;
 pub use node_entries::is_node;
 pub use readable::faults;
-pub use remade::{ANNOTATION as CRD, annotation as crd_annotation, is_remade};
+pub use remade::{ANNOTATION as CRD, annotation as crd_annotation, is_remade, recorded as recorded_crd};
 
 use crate::plan::claims::{Claims, Items};
 use crate::plan::part::Part;

@@ -47,11 +47,6 @@ impl<'p, 'a> Docket<'p, 'a> {
         self.open_indexes().filter_map(|n| self.parts.get(n)).collect()
     }
 
-    /// The parts that something holds.
-    pub(super) fn held_parts(&self) -> impl Iterator<Item = &'p Part<'a>> + '_ {
-        (0..self.parts.len()).filter(|&n| self.holds[n].is_some()).filter_map(|n| self.parts.get(n))
-    }
-
     fn open_indexes(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.parts.len()).filter(|&n| self.rejected.is_none() && self.holds[n].is_none())
     }

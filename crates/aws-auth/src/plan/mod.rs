@@ -303,7 +303,7 @@ pub fn plan<'a>(input: &Input<'a>) -> Plan<'a> {
     let said = Said {
         record: &record,
         held: publication.annotation.clone(),
-        crd: guards::crd_annotation(&context, docket.held_parts()),
+        crd: guards::crd_annotation(&context, &record),
     };
     if !texts.is_empty() || differs(&context, &said) {
         let after = input.aws_auth.with(texts, said, input.cluster);

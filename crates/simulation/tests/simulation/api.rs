@@ -118,7 +118,9 @@ impl Call {
         match self.verb {
             "get" => match self.not_older_than() {
                 None => store.get(self.kind, name),
-                Some(version) if version > moment => Err(Refusal::new(504, "Timeout", name)),
+                Some(version) if version > moment => {
+                    Err(Refusal { retry_after: Some(1), ..Refusal::new(504, "Timeout", name) })
+                }
                 Some(_) => store.at(self.kind, moment).remove(name).ok_or_else(|| Refusal::missing(name)),
             },
             "create" => store.create(self.kind, self.body.clone(), manager),
