@@ -89,6 +89,11 @@ fn s42_three_other_writers_lose_nothing_by_our_hand_and_ours_is_right_in_the_end
         over.store(true, Ordering::Relaxed);
     });
     let took = since.elapsed();
+    // What was fought over is put right once a minute, at the real durations.
+    within(promised(Duration::from_mins(2)), "nothing is fought over any more", || {
+        let applied = world.cluster.applied();
+        check(applied == OURS, || format!("{applied} are Applied"))
+    });
     let audit = world.settle(&mut operator);
     println!("{} versions, {} ours, {careless:?} careless", audit.versions.len(), audit.writes());
     assert_eq!(audit.ours.len(), OURS);
