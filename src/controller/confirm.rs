@@ -3,8 +3,8 @@
 //! The watch may have fallen behind, a list may have come from a stale cache, and a CRD that is being deleted takes its
 //! objects along one by one. So the API server is asked again for every removal that is planned: at quorum where a list
 //! did not have the object, and where its watch told of the deletion, as of that deletion or later, which the API server
-//! can answer out of its memory (who got the name a moment ago it may not show yet). Whether the CRD stands is known from its own watch (`crd`), and asked for as well where
-//! many go at once. Any doubt means that nothing is written now.
+//! can answer out of its memory (who got the name a moment ago it may not show yet). Whether the CRD stands is known from
+//! its own watch (`crd`), and asked for as well where many go at once. Any doubt means that nothing is written now.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -94,8 +94,9 @@ async fn gone(client: &Client, name: &str, removal: &Removal, deadline: Duration
     let Some(found) = found(client, name, removal, deadline).await? else { return Ok(()) };
     match found.metadata.uid() {
         Some(uid) if uid == removal.uid => Err(Doubt::StillThere(uid)),
-        uid if uid == removal.successor => Ok(()),
-        _ => Err(Doubt::MadeAnew(name.to_owned())),
+        Some(uid) if Some(uid) == removal.successor => Ok(()),
+        // An answer without a UID is no word that anything is gone.
+        Some(_) | None => Err(Doubt::MadeAnew(name.to_owned())),
     }
 }
 

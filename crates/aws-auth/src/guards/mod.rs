@@ -20,7 +20,8 @@ pub use brake::window_after;
 pub use last_admin::count as count_admins;
 pub use node_entries::is_node;
 pub use readable::faults;
-pub use remade::{ANNOTATION as CRD, annotation as crd_annotation, is_remade, recorded as recorded_crd};
+pub use remade::{ANNOTATION as CRD, recorded as recorded_crd};
+pub(crate) use remade::{annotation as crd_annotation, is_remade};
 
 use crate::plan::claims::{Claims, Items};
 use crate::plan::part::Part;
