@@ -91,7 +91,12 @@ async fn all_gone(client: &Client, removals: &[Removal], deadline: Duration) -> 
 }
 
 async fn gone(client: &Client, name: &str, removal: &Removal, deadline: Duration) -> Result<(), Doubt> {
-    let Some(found) = found(client, name, removal, deadline).await? else { return Ok(()) };
+    judge(name, removal, found(client, name, removal, deadline).await?)
+}
+
+/// What the object that has the name, if any does, says of the one that is to be gone.
+fn judge(name: &str, removal: &Removal, found: Option<Object>) -> Result<(), Doubt> {
+    let Some(found) = found else { return Ok(()) };
     match found.metadata.uid() {
         Some(uid) if uid == removal.uid => Err(Doubt::StillThere(uid)),
         Some(uid) if Some(uid) == removal.successor => Ok(()),
@@ -171,5 +176,29 @@ fn not_gone(standing: &Standing, planned: Option<Uid>) -> Result<(), Doubt> {
         Standing::Gone => Err(Doubt::CrdGone),
         Standing::Stands(uid) if planned.is_some() && *uid != planned => Err(Doubt::CrdMadeAnew),
         Standing::Stands(_) | Standing::Unknown => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_no_object_and_the_known_successor_confirm_that_one_is_gone() {
+        let uid = |n: u8| Uid([n; 16]);
+        let object = |uid: Option<Uid>| {
+            let mut object = Object::default();
+            object.metadata.uid = uid.map(|uid| uid.to_string());
+            Some(object)
+        };
+        let removal = |successor| Removal { uid: uid(1), name: None, deleted_at: None, successor };
+        let alone = removal(None);
+        let succeeded = removal(Some(uid(2)));
+        assert!(judge("a", &alone, None).is_ok());
+        assert!(judge("a", &succeeded, object(Some(uid(2)))).is_ok());
+        assert!(matches!(judge("a", &succeeded, object(Some(uid(1)))), Err(Doubt::StillThere(_))));
+        assert!(matches!(judge("a", &succeeded, object(Some(uid(3)))), Err(Doubt::MadeAnew(_))));
+        assert!(matches!(judge("a", &alone, object(Some(uid(2)))), Err(Doubt::MadeAnew(_))));
+        assert!(matches!(judge("a", &alone, object(None)), Err(Doubt::MadeAnew(_))));
     }
 }
