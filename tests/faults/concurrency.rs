@@ -85,6 +85,7 @@ fn s42_three_other_writers_lose_nothing_by_our_hand_and_ours_is_right_in_the_end
         while since.elapsed() < lasts {
             let name = format!("dev-{}", fastrand::usize(..OURS - OWNED));
             cluster.apply(&name, &role(&name, &[&format!("round-{}", fastrand::u16(..))]));
+            thread::sleep(TICK);
         }
         over.store(true, Ordering::Relaxed);
     });

@@ -102,15 +102,16 @@ impl Audit {
                 object.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(APPROVE));
             let is_ours = ours.contains(&number) || everything_is_ours && !versions.is_empty();
             let version = Version { number, gone, at, is_ours, reading };
-            let wishes: Vec<&Wish> = journal.wishes.iter().filter(|wish| stood(wish, number, at)).collect();
+            let wishes =
+                || journal.wishes.iter().filter(|wish| stood(wish, number, at)).collect::<Vec<&Wish>>();
             match versions.last() {
                 Some(before) if is_ours => {
-                    ledger.our_write(before, &version, &wishes, privileged, &journal);
+                    ledger.our_write(before, &version, &wishes(), privileged, &journal);
                 }
                 None if is_ours => {
                     let nothing =
                         Version { number: 0, gone: true, at, is_ours: false, reading: Reading::of(None) };
-                    ledger.our_write(&nothing, &version, &wishes, privileged, &journal);
+                    ledger.our_write(&nothing, &version, &wishes(), privileged, &journal);
                 }
                 _ => {
                     let known = versions.iter().rev().find(|version| version.is_ours);
@@ -218,7 +219,7 @@ impl Ledger {
         let doubtful = kept.iter().filter(|item| crowded(item) && !certain(item));
         self.doubtful.extend(doubtful.cloned());
         self.ours = kept;
-        self.foreign.extend(items.into_iter().filter(|item| !self.ours.contains(item)));
+        self.foreign.extend(items.iter().filter(|item| !self.ours.contains(item)).cloned());
     }
 
     fn our_write(
@@ -333,12 +334,12 @@ impl Ledger {
     ) {
         for claim in &journal.claims {
             let since = claim.wish.since().min(known(claim.number));
-            let ends = versions.iter().skip(1).map(|next| next.number).chain([u64::MAX]);
-            let true_once = versions.iter().zip(ends).any(|(version, end)| {
-                version.number <= claim.number
-                    && end > since
-                    && version.reading.items().iter().any(|item| claim.wish.is(item))
-            });
+            // From the one that stood then: a version stands until the next.
+            let first = versions.partition_point(|version| version.number <= since).saturating_sub(1);
+            let last = versions.partition_point(|version| version.number <= claim.number);
+            let true_once = versions[first..last]
+                .iter()
+                .any(|version| version.reading.items().iter().any(|item| claim.wish.is(item)));
             if !true_once {
                 self.violation("I7", claim.number, &format!("{} says Applied and is not", claim.wish.name));
             }

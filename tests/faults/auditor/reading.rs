@@ -27,6 +27,7 @@ pub struct Item {
 /// One version.
 pub struct Reading {
     keys: BTreeMap<&'static str, KeyReading>,
+    items: Vec<Item>,
     /// Everything beside the three lists that is not ours.
     pub beside: BTreeMap<String, String>,
     /// Who gets in as an admin.
@@ -71,7 +72,8 @@ impl Reading {
         add("field", "finalizers", format!("{:?}", object.metadata.finalizers));
         add("field", "ownerReferences", format!("{:?}", object.metadata.owner_references));
         add("field", "immutable", format!("{:?}", object.immutable));
-        let mut reading = Self { keys, beside, admins: BTreeSet::new() };
+        let items = keys.values().flat_map(KeyReading::items).collect();
+        let mut reading = Self { keys, items, beside, admins: BTreeSet::new() };
         reading.admins = reading.find_admins();
         reading
     }
@@ -82,8 +84,8 @@ impl Reading {
     }
 
     /// Every item, in order.
-    pub fn items(&self) -> Vec<Item> {
-        self.keys.values().flat_map(KeyReading::items).collect()
+    pub fn items(&self) -> &[Item] {
+        &self.items
     }
 
     /// Whether the reader can read a key; one that is absent it can.
@@ -108,8 +110,8 @@ impl Reading {
         }
         let mut rest = String::new();
         let mut from = 0;
-        for (item, read) in list.items.iter().zip(self.keys[key].items()) {
-            if ours.contains(&read) {
+        for (item, read) in list.items.iter().zip(self.items.iter().filter(|item| item.key == key)) {
+            if ours.contains(read) {
                 let begin = text[..item.span.start].rfind('\n').map_or(0, |end| end + 1);
                 let end = text[item.span.end..].find('\n').map_or(text.len(), |end| item.span.end + end + 1);
                 rest.push_str(&text[from.min(begin)..begin]);
@@ -132,9 +134,9 @@ impl Reading {
 
     fn find_admins(&self) -> BTreeSet<String> {
         let lookup = self.lookup();
-        let listed = self.items().into_iter().filter(|item| item.groups.contains(MASTERS));
+        let listed = self.items.iter().filter(|item| item.groups.contains(MASTERS));
         listed
-            .map(|item| item.arn)
+            .map(|item| item.arn.clone())
             // A role comes in without its path.
             .filter(|arn| arn.split_once(":role/").is_none_or(|(_, name)| !name.contains('/')))
             .filter(|arn| who(&lookup, arn).is_some_and(|(_, groups)| groups.contains(MASTERS)))
