@@ -9,7 +9,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use crate::entry::{Entry, Key};
-use crate::reader::{Fault, Item, List, ListStyle, Place, Reading};
+use crate::reader::{self, Fault, Item, List, ListStyle, Place, Reading};
 use crate::spelling;
 
 /// What to do to one key.
@@ -108,7 +108,12 @@ fn edit_block(key: Key, text: &str, list: &List, column: usize, edit: &Edit<'_>)
         .last()
         .and_then(|&n| list.items.get(n))
         .map_or(list.document_end, |item| line_end(text, item.span.end).min(list.document_end));
-    let insert_at = before_what_is_never_read(text, insert_at);
+    let insert_at = match list.items.last() {
+        Some(last) if insert_at == text.len() && is_changed_by_a_break(key, text, line_break) => {
+            line_start(text, last)
+        }
+        _ => before_what_is_never_read(text, insert_at),
+    };
     let mut cuts: Vec<(Range<usize>, String)> = Vec::new();
     for &(n, entry) in &edit.replace {
         if let Some(item) = list.items.get(n) {
@@ -136,7 +141,10 @@ fn edit_block(key: Key, text: &str, list: &List, column: usize, edit: &Edit<'_>)
     let mut out = splice(text, cuts);
     // The text ends in a line break exactly when it did before: so that taking everything back gives the first bytes.
     let had_break = text.ends_with(LINE_BREAKS);
-    if !had_break && let Some(end) = out.strip_suffix(line_break) {
+    if !had_break
+        && let Some(end) = out.strip_suffix(line_break)
+        && !is_changed_by_a_break(key, end, line_break)
+    {
         out.truncate(end.len());
     }
     if out.trim().is_empty() {
@@ -188,6 +196,19 @@ fn edit_flow(key: Key, text: &str, list: &List, close: usize, edit: &Edit<'_>) -
         cuts.push((at..at, new));
     }
     splice(text, cuts)
+}
+
+/// Whether a text that ends without a line break reads otherwise with one: a block scalar's last line break is part of
+/// it, so that nothing can stand behind the one that ends in none.
+fn is_changed_by_a_break(key: Key, text: &str, line_break: &str) -> bool {
+    if text.ends_with(LINE_BREAKS) || !text.contains(['|', '>']) {
+        return false;
+    }
+    let elements = |text: &str| match reader::read(key, Some(text)) {
+        Reading::List(list) => Some(list.items.into_iter().map(|item| item.element).collect::<Vec<_>>()),
+        _ => None,
+    };
+    elements(text) != elements(&format!("{text}{line_break}"))
 }
 
 /// Carries the cuts out. They are disjoint; an insertion at the end of a cut comes after it.

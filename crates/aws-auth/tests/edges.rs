@@ -235,3 +235,33 @@ fn kinds_and_reasons_are_shown_by_names_of_their_own() {
     assert_eq!(HoldReason::CrdRemade.to_string(), "CRDRemade");
     assert_eq!(Key::MapRoles.to_string(), "mapRoles");
 }
+
+#[test]
+fn ours_stand_before_a_block_scalar_that_ends_without_a_line_break() {
+    // Found by fuzzing: with a line break behind it the last username would be another one.
+    let foreign = "# people\n- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n- rolearn: arn:aws:iam::111122223333:role/dba\n  username: |\n    dba";
+    let mut world = World::with_roles(foreign);
+    world.mappings = vec![mapping("dev1", 1, dev(1)), mapping("dev2", 2, dev(2))];
+    world.settle();
+    let text = world.aws_auth.text(Key::MapRoles);
+    assert!(text.ends_with("  username: |\n    dba") && text.contains("role/dev2"), "{text}");
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.aws_auth.text(Key::MapRoles), foreign);
+}
+
+#[test]
+fn a_block_scalar_keeps_its_line_break_when_ours_behind_it_go() {
+    let foreign = "- rolearn: arn:aws:iam::111122223333:role/ops\n  username: ops\n- rolearn: arn:aws:iam::111122223333:role/dba\n  username: |\n    dba\n";
+    let mut world = World::with_roles(foreign);
+    world.mappings = vec![mapping("dev", 1, dev(1))];
+    world.settle();
+    // Somebody takes the last line break away, which is ours.
+    with_source(&mut world, |source| {
+        let text = source.data.get_mut(Key::MapRoles.as_str()).unwrap();
+        text.truncate(text.trim_end().len());
+    });
+    world.mappings.clear();
+    world.settle();
+    assert_eq!(world.aws_auth.text(Key::MapRoles), foreign);
+}
