@@ -76,8 +76,8 @@ struct Ledger {
     crowded: BTreeSet<(&'static str, String)>,
     /// Every item that we wrote.
     written: BTreeSet<Item>,
-    /// Items that were ours at some time and that we did not remove ourselves.
-    once_ours: BTreeSet<Item>,
+    /// Items that were ours at some time and that we did not remove ourselves, under their key and ARN.
+    once_ours: BTreeMap<(&'static str, String), BTreeSet<Item>>,
     /// When we removed an entry of an ARN last.
     removed: BTreeMap<String, u64>,
     /// Every item that somebody else wrote.
@@ -150,6 +150,10 @@ impl Ledger {
         self.violations.push(format!("{invariant} in version {number}: {what}"));
     }
 
+    fn was_ours(&self, item: &Item) -> bool {
+        self.once_ours.get(&of(item)).is_some_and(|once| once.contains(item))
+    }
+
     fn every_write_names_its_version(&mut self, sent: &[Sent]) {
         for Sent { verb, query, body, .. } in sent {
             let version = body["metadata"]["resourceVersion"].as_str().is_some_and(|text| !text.is_empty());
@@ -190,9 +194,8 @@ impl Ledger {
             kept.extend(items.iter().find(anew).cloned());
         }
         // Somebody's old copy brings back what was ours when it was made, and is no more if its mapping went meanwhile.
-        let again = |item: &&Item| {
-            self.once_ours.contains(*item) && !self.foreign.contains(*item) && !kept.contains(*item)
-        };
+        let again =
+            |item: &&Item| self.was_ours(item) && !self.foreign.contains(*item) && !kept.contains(*item);
         let again: Vec<Item> = items.iter().filter(again).cloned().collect();
         self.doubtful.extend(again.iter().cloned());
         kept.extend(again);
@@ -203,18 +206,20 @@ impl Ledger {
             .iter()
             .filter(|item| !(self.foreign.contains(*item) && known.contains(item)))
             .filter(|item| !kept.iter().any(|ours| same(ours, item)))
-            .filter(|item| self.once_ours.iter().any(|once| same(once, item)))
+            .filter(|item| self.once_ours.contains_key(&of(item)))
             .cloned()
             .collect();
         self.doubtful.extend(anew.iter().cloned());
         kept.extend(anew);
-        self.once_ours.extend(kept.iter().cloned());
+        for item in &kept {
+            self.once_ours.entry(of(item)).or_default().insert(item.clone());
+        }
         for (n, item) in items.iter().enumerate() {
             if items[..n].iter().any(|other| same(other, item)) {
-                self.crowded.insert((item.key, item.arn.clone()));
+                self.crowded.insert(of(item));
             }
         }
-        let crowded = |item: &Item| self.crowded.contains(&(item.key, item.arn.clone()));
+        let crowded = |item: &Item| self.crowded.contains(&of(item));
         let certain = |item: &Item| before.contains(item) && known.contains(item);
         let doubtful = kept.iter().filter(|item| crowded(item) && !certain(item));
         self.doubtful.extend(doubtful.cloned());
@@ -263,7 +268,7 @@ impl Ledger {
             let changed = added.iter().any(|new| new.arn == item.arn);
             if !changed {
                 self.removed.insert(item.arn.clone(), number);
-                self.once_ours.retain(|once| (once.key, &once.arn) != (item.key, &item.arn));
+                self.once_ours.remove(&of(&item));
             }
             let node = item.groups.contains(NODES) && !self.approved;
             let still = || new.iter().any(|new| new.arn == item.arn && new.groups.contains(NODES));
@@ -276,7 +281,7 @@ impl Ledger {
                 continue;
             }
             // So does what was ours and held: its removal still waits for a person.
-            let waits = self.once_ours.contains(&item)
+            let waits = self.was_ours(&item)
                 // With aws-auth goes the record, and what is known of a removal may be older than that.
                 || before.gone && self.written.contains(&item);
             if damaged && waits {
@@ -297,7 +302,7 @@ impl Ledger {
             {
                 self.violation("I4", number, &format!("this came back: {}", item.text));
             }
-            self.once_ours.insert(item.clone());
+            self.once_ours.entry(of(&item)).or_default().insert(item.clone());
             self.written.insert(item.clone());
             ours.insert(item);
         }
@@ -345,6 +350,11 @@ impl Ledger {
             }
         }
     }
+}
+
+/// What an item is of: its key and ARN.
+fn of(item: &Item) -> (&'static str, String) {
+    (item.key, item.arn.clone())
 }
 
 /// What is among `items` more often than among `others`.
