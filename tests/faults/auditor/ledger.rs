@@ -258,7 +258,7 @@ impl Ledger {
             self.violation("I2", number, &what);
         }
         let (old, new) = (before.reading.items(), after.reading.items());
-        let (removed, added) = (minus(&old, &new), minus(&new, &old));
+        let (removed, added) = (minus(old, new), minus(new, old));
         let mut ours = self.ours.clone();
         for item in removed {
             let adopted = || wishes.iter().any(|wish| wish.adopts && wish.arn == item.arn);
