@@ -314,8 +314,8 @@ impl Ledger {
             items.iter().filter(|item| !ours.contains(item)).cloned().collect()
         };
         // What is missing was looked at above; of two alike either may be it.
-        let others = kept(&new, &ours);
-        let stood = kept(&old, &self.ours);
+        let others = kept(new, &ours);
+        let stood = kept(old, &self.ours);
         let mut stood = stood.iter();
         if !others.iter().all(|item| stood.any(|other| other == item)) {
             self.violation("I2", number, "what is others' stands in another order");
