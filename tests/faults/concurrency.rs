@@ -95,8 +95,9 @@ fn s42_three_other_writers_lose_nothing_by_our_hand_and_ours_is_right_in_the_end
         let applied = world.cluster.applied();
         check(applied == OURS, || format!("{applied} are Applied"))
     });
-    let audit = world.settle(&mut operator);
+    let audit = world.audit();
     println!("{} versions, {} ours, {careless:?} careless", audit.versions.len(), audit.writes());
+    let audit = world.settle(&mut operator);
     assert_eq!(audit.ours.len(), OURS);
     // The bucket's five, one for each second that it took, and those before and after.
     let seconds = took.as_secs_f64() / scaled(Duration::from_secs(1)).as_secs_f64();
