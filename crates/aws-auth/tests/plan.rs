@@ -790,12 +790,21 @@ fn windows_line_ends_and_a_missing_last_one_stay() {
 }
 
 #[test]
-fn an_edit_that_would_change_a_foreign_block_scalar_is_held() {
-    // Without a line break at its end the scalar is "a"; whatever is appended makes it "a\n".
-    let text = "- rolearn: arn:aws:iam::111122223333:role/a\n  username: |\n    a";
-    let mut world = World::with_roles(text);
+fn a_removal_that_would_take_away_what_a_foreign_item_refers_to_is_held() {
+    let mut world = World::with_roles("- rolearn: arn:aws:iam::111122223333:role/a\n  username: a\n");
     world.mappings.push(mapping("dev", 1, dev()));
-    assert!(matches!(world.outcome("dev"), Outcome::Held { reason: HoldReason::VerifierRejected, .. }));
+    assert_eq!(world.outcome("dev"), Outcome::Applied);
+    // Somebody saves some typing.
+    world.edit(Key::MapRoles, |text| {
+        let text = text.replace("groups: [", "groups: &g [").replace("groups:\n", "groups: &g\n");
+        format!("{text}- rolearn: arn:aws:iam::111122223333:role/b\n  username: b\n  groups: *g\n")
+    });
+    let text = world.roles().to_owned();
+    world.mappings.clear();
+    world.settle();
+    assert!(
+        matches!(&world.plan(|plan| plan.held.clone())[..], [held] if held.reason == HoldReason::VerifierRejected)
+    );
     assert_eq!(world.roles(), text);
 }
 
