@@ -150,14 +150,17 @@ pub fn parse(file: &str, text: &str) -> Result<Settings, ConfigError> {
 }
 
 fn syntax(error: &serde_saphyr::Error) -> Wrong {
+    Wrong { at: error.location().unwrap_or(Location::UNKNOWN), problem: problem(error) }
+}
+
+/// What the YAML parser finds wrong, without the place, which comes first, where editors look for it, and without its word
+/// to programmers.
+pub(crate) fn problem(error: &serde_saphyr::Error) -> String {
     let at = error.location().unwrap_or(Location::UNKNOWN);
     let text = error.without_snippet().to_string();
-    // The place comes first, where editors look for it.
     let place = format!(" at line {}, column {}", at.line(), at.column());
     let text = text.strip_suffix(&place).unwrap_or(&text);
-    // The parser's word to programmers.
-    let text = text.strip_suffix(", set DuplicateKeyPolicy in Options if acceptable").unwrap_or(text);
-    Wrong { at, problem: text.to_owned() }
+    text.strip_suffix(", set DuplicateKeyPolicy in Options if acceptable").unwrap_or(text).to_owned()
 }
 
 fn settings(name: &str, file: File) -> Result<Settings, Wrong> {

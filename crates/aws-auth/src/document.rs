@@ -109,7 +109,11 @@ fn edit_block(key: Key, text: &str, list: &List, column: usize, edit: &Edit<'_>)
         .and_then(|&n| list.items.get(n))
         .map_or(list.document_end, |item| line_end(text, item.span.end).min(list.document_end));
     let insert_at = match list.items.last() {
-        Some(at_the_end) if insert_at == text.len() && is_changed_by_a_break(key, text, line_break) => {
+        Some(at_the_end)
+            if !edit.insert.is_empty()
+                && insert_at == text.len()
+                && is_changed_by_a_break(key, text, line_break) =>
+        {
             line_start(text, at_the_end)
         }
         _ => before_what_is_never_read(text, insert_at),

@@ -8,6 +8,7 @@ use aws_auth::yaml::{self, Kind, Scalar};
 use serde_json::{Map, Number, Value};
 
 use super::files::Text;
+use crate::config;
 
 /// One object.
 #[derive(Debug)]
@@ -172,23 +173,16 @@ fn plain(text: &str) -> Option<Value> {
 
 fn value(document: &yaml::Document<'_>, index: usize) -> Option<Value> {
     let node = document.nodes.get(index)?;
-    let end = node.next();
-    let mut at = index + 1;
-    let mut child = || {
-        let child = document.nodes.get(at).filter(|_| at < end)?;
-        let found = (at, child.text.as_ref());
-        at = child.next();
-        Some(found)
-    };
+    let mut children = document.children(index);
     match node.kind {
-        Kind::Sequence => std::iter::from_fn(child)
-            .map(|(at, _)| value(document, at))
-            .collect::<Option<_>>()
-            .map(Value::Array),
+        Kind::Sequence => {
+            children.map(|child| value(document, child)).collect::<Option<_>>().map(Value::Array)
+        }
         Kind::Mapping => {
             let mut all = Map::new();
-            while let Some((_, key)) = child() {
-                let twice = all.insert(key.to_owned(), value(document, child()?.0)?).is_some();
+            while let Some(key) = children.next() {
+                let key = document.nodes.get(key)?.text.as_ref().to_owned();
+                let twice = all.insert(key, value(document, children.next()?)?).is_some();
                 if twice {
                     return None;
                 }
@@ -226,11 +220,11 @@ fn general(file: &str, line: usize, text: &str) -> anyhow::Result<Value> {
         let place = error.location();
         let at = place.map_or(0, |at| usize::try_from(at.line()).unwrap_or(1) - 1);
         let column = place.map_or(1, |at| at.column());
-        let message = error.without_snippet().to_string();
+        let message = config::problem(&error);
         let message = match message.strip_prefix("budget breached: ") {
             Some(breach) if breach.starts_with("Depth") => "nested deeper than any manifest is",
             Some(_) => "aliases (*name) make it far larger than it looks; write out what they stand for",
-            None => without_place(&message),
+            None => &message,
         };
         anyhow::anyhow!("{file}:{}:{column}: not valid YAML: {message}", line + at)
     })

@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::yaml::{Document, Kind, Node, Scalar, Tag, lossy};
 
 use super::check::Budget;
-use super::json::{children, target};
+use super::json::target;
 use super::{Element, Problem, ProblemKind, ReadEntry, Reading, list, place};
 
 /// Reads the document's root.
@@ -21,7 +21,7 @@ pub(super) fn read(text: &str, document: &Document<'_>) -> Reading {
 fn elements(document: &Document<'_>) -> Vec<(Element, Vec<Problem>)> {
     let mut budget = Budget::after_root();
     let mut elements: Vec<(Element, Vec<Problem>)> = Vec::new();
-    let mut rest = children(document, 0);
+    let mut rest = document.children(0);
     while let Some(child) = rest.next() {
         let Ok(read) = element(document, child, &mut budget) else {
             // The list had its full length from the start: what was not filled by now, whether still to come or

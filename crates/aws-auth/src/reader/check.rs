@@ -315,8 +315,7 @@ impl Walk<'_, '_> {
             super::json::target(self.document, index).is_some_and(|(_, node)| node.kind == Kind::Mapping)
         };
         let direct = self.document.nodes.get(value).is_some_and(|node| node.kind == Kind::Sequence);
-        let parts: Vec<usize> =
-            if direct { super::json::children(self.document, value).collect() } else { vec![value] };
+        let parts: Vec<usize> = if direct { self.document.children(value).collect() } else { vec![value] };
         if !parts.iter().all(|part| is_mapping(*part)) {
             return Err((key, Dead::Merge));
         }

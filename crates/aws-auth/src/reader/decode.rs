@@ -8,7 +8,7 @@ use crate::entry::{Entry, Key};
 use crate::yaml::{Document, Kind, Node, Scalar};
 
 use super::groups::Groups;
-use super::json::{Value, children, is_field, target, value};
+use super::json::{Value, is_field, target, value};
 use super::{Element, Problem, ProblemKind, ReadEntry, Sso};
 
 const ROLE_FIELDS: &[&str] = &["rolearn", "username", "groups", "userid", "sso"];
@@ -18,7 +18,7 @@ const SSO_FIELDS: &[&str] = &["permissionsetname", "accountid", "partition"];
 /// Decodes the elements of the list that is the document's root.
 pub(super) fn elements(document: &Document<'_>, key: Key) -> impl Iterator<Item = (Element, Vec<Problem>)> {
     let fields = if key == Key::MapUsers { USER_FIELDS } else { ROLE_FIELDS };
-    children(document, 0).map(move |child| element(document, child, fields))
+    document.children(0).map(move |child| element(document, child, fields))
 }
 
 fn element(document: &Document<'_>, child: usize, fields: &[&str]) -> (Element, Vec<Problem>) {
@@ -138,7 +138,8 @@ fn push_merged(document: &Document<'_>, value_index: usize, pending: &mut Vec<(u
     match node.kind {
         Kind::Mapping => pending.push((index + 1, node.next())),
         Kind::Sequence => pending.extend(
-            children(document, index)
+            document
+                .children(index)
                 .filter_map(|child| target(document, child))
                 .map(|(index, node)| (index + 1, node.next())),
         ),

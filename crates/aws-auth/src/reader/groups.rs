@@ -5,7 +5,7 @@
 
 use crate::yaml::Document;
 
-use super::json::{Value, children, value};
+use super::json::{Value, value};
 
 /// The slice and what is behind its end.
 #[derive(Default)]
@@ -23,7 +23,7 @@ impl Groups {
     /// Decodes an array over what is there. `false`: elements were of the wrong type.
     pub(super) fn overlay(&mut self, document: &Document<'_>, array: usize) -> bool {
         let (mut sound, mut length) = (true, 0);
-        for (index, child) in children(document, array).enumerate() {
+        for (index, child) in document.children(array).enumerate() {
             length = index + 1;
             if self.backing.len() < length {
                 self.backing.push(String::new());

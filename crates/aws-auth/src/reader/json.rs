@@ -41,17 +41,6 @@ pub(super) fn value<'d>(document: &'d Document<'_>, index: usize) -> Value<'d> {
     }
 }
 
-/// The indices of a collection's children.
-pub(super) fn children<'d>(document: &'d Document<'_>, parent: usize) -> impl Iterator<Item = usize> + 'd {
-    let end = document.nodes.get(parent).map_or(0, Node::next);
-    let mut child = parent + 1;
-    std::iter::from_fn(move || {
-        let current = child;
-        child = document.nodes.get(current).filter(|_| current < end)?.next();
-        Some(current)
-    })
-}
-
 /// Whether Go's decoder takes `key` for the field `name` (lower case): it ignores case, and folds the long s and the
 /// Kelvin sign with their letters.
 pub(super) fn is_field(name: &str, key: &str) -> bool {

@@ -229,9 +229,9 @@ fn list(
     elements: impl IntoIterator<Item = (Element, Vec<Problem>)>,
 ) -> List {
     let root = document.nodes.first();
-    let nodes = json::children(document, 0).filter_map(|child| document.nodes.get(child));
+    let nodes = document.children(0).filter_map(|child| document.nodes.get(child));
     // As long as it is: growing a list of thousands while the document is there makes the peak of memory.
-    let mut items: Vec<Item> = Vec::with_capacity(json::children(document, 0).count());
+    let mut items: Vec<Item> = Vec::with_capacity(document.children(0).count());
     items.extend(nodes.zip(elements).map(|(node, (element, problems))| Item {
         span: node.start()..node.end(),
         line: node.line() + 1,

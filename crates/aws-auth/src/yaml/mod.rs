@@ -127,6 +127,19 @@ pub struct Document<'a> {
     pub odd: bool,
 }
 
+impl Document<'_> {
+    /// The indices of a collection's children: of a mapping keys and values by turns.
+    pub fn children(&self, parent: usize) -> impl Iterator<Item = usize> + '_ {
+        let end = self.nodes.get(parent).map_or(0, Node::next);
+        let mut child = parent + 1;
+        std::iter::from_fn(move || {
+            let current = child;
+            child = self.nodes.get(current).filter(|_| current < end)?.next();
+            Some(current)
+        })
+    }
+}
+
 /// Parses the first document.
 ///
 /// # Errors
